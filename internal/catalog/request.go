@@ -1,0 +1,45 @@
+package catalog
+
+import (
+	"millrace/internal/reason"
+)
+
+// Protocol names how a client talks; the words are metric labels.
+type Protocol string
+
+// The protocols.
+const (
+	RTMP  Protocol = "rtmp"
+	ARTC  Protocol = "artc"
+	WHEP  Protocol = "whep"
+	FLV   Protocol = "http-flv"
+	WSFLV Protocol = "ws-flv"
+)
+
+// Request is what a client asks for, in words that do not depend on the
+// protocol. It is what protocol rooms hand to admission.
+type Request struct {
+	Protocol Protocol
+	// Host is the domain that the client named, with or without a port.
+	Host string
+	// App and Stream are the decoded names; Stream has no extension.
+	App, Stream string
+	// Path is what the URL signature is computed over: raw (not decoded),
+	// leading slash, with the extension, without query. "/live/demo.flv".
+	Path string
+	// AuthKey is the auth_key argument, "" when there is none.
+	AuthKey string
+	// RemoteAddr is the client's address, for logs.
+	RemoteAddr string
+}
+
+// Denied is a refusal with its reason. Rooms translate it into their
+// protocol's own words.
+type Denied struct {
+	Reason reason.Reason
+	// Detail is a sentence for the client. For Reason reason.Auth it is the
+	// exact value of the X-Tengine-Error header.
+	Detail string
+}
+
+func (d *Denied) Error() string { return string(d.Reason) + ": " + d.Detail }

@@ -1,0 +1,59 @@
+package media
+
+// Kind says whether a track is seen or heard.
+type Kind uint8
+
+// The kinds of tracks.
+const (
+	Video Kind = iota
+	Audio
+)
+
+func (k Kind) String() string {
+	if k == Audio {
+		return "audio"
+	}
+	return "video"
+}
+
+// Codec names how a track's frames are compressed.
+type Codec uint8
+
+// The codecs that a Track can have.
+const (
+	H264 Codec = iota + 1
+	AAC
+	Opus
+)
+
+var codecNames = map[Codec]string{H264: "H264", AAC: "AAC", Opus: "Opus"}
+
+func (c Codec) String() string {
+	if s, ok := codecNames[c]; ok {
+		return s
+	}
+	return "unknown"
+}
+
+// Track describes one elementary stream. A Track is immutable once it is
+// announced; a change of parameters is a new Track.
+type Track struct {
+	Kind  Kind
+	Codec Codec
+
+	// Video.
+	Width, Height int
+	// Params are the H264 parameter sets, SPS first, each a NAL unit without
+	// start code or length.
+	Params [][]byte
+	// Reorder says that the sequence may hold pictures whose presentation
+	// order differs from decode order (B-frames).
+	Reorder bool
+
+	// Audio.
+	SampleRate int // Hz, of the decoded sound (HE-AAC: after SBR)
+	Channels   int
+	// Config is the AAC AudioSpecificConfig (ISO 14496-3) or the OpusHead
+	// (RFC 7845); empty for Opus sources that bring none.
+	Config []byte
+}

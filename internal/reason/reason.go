@@ -1,0 +1,51 @@
+// Package reason is the closed list of words for why something was refused,
+// dropped or closed. The same word is the log field, the metric label and the
+// API field. It may not know who uses a word.
+package reason
+
+// Reason is one word of the list.
+type Reason string
+
+// Ends of sessions.
+const (
+	ClosedByPeer    Reason = "closed_by_peer"   // the other side said goodbye
+	PeerGone        Reason = "peer_gone"        // the transport broke without one
+	Replaced        Reason = "replaced"         // another publisher took the name over
+	Kicked          Reason = "kicked"           // the operator ended it
+	Shutdown        Reason = "shutdown"         // this node is stopping
+	StreamEnded     Reason = "stream_ended"     // the stream did not come back in its linger time
+	Slow            Reason = "slow"             // a reader could not keep up
+	IdleTimeout     Reason = "idle_timeout"     // nothing was received for too long
+	NeverConnected  Reason = "never_connected"  // an answered offer saw no ICE
+	HandshakeFailed Reason = "handshake_failed" // DTLS, RTMP or TLS handshake
+	ConsentLost     Reason = "consent_lost"     // no STUN consent any more (RFC 7675)
+	Protocol        Reason = "protocol"         // the peer broke its protocol
+	Internal        Reason = "internal"         // a fault of ours
+)
+
+// Refusals.
+const (
+	NotFound      Reason = "not_found"      // nobody publishes the stream
+	Taken         Reason = "taken"          // somebody else publishes it
+	Auth          Reason = "auth"           // URL signature
+	UnknownDomain Reason = "unknown_domain" // no such domain, or of the other type
+	BadName       Reason = "bad_name"       // app or stream name
+	BadRequest    Reason = "bad_request"    // could not be parsed
+	Codec         Reason = "codec"          // no codec in common
+	BFrames       Reason = "b_frames"       // source has B-frames, viewer takes none
+	Mode          Reason = "mode"           // not permitted in the domain's latency mode
+	Limit         Reason = "limit"          // too many, or too large
+	Timeout       Reason = "timeout"        // took longer than its deadline
+)
+
+// Drops: the session goes on.
+const (
+	SkipAge        Reason = "skip_age"        // media was too old when its turn came
+	SkipOverrun    Reason = "skip_overrun"    // the log had moved on
+	SkipKeyWait    Reason = "skip_key_wait"   // undecodable until the next key frame
+	SendFailed     Reason = "send_failed"     // the kernel refused the datagram
+	QueueFull      Reason = "queue_full"      // a TCP viewer's send queue
+	NoDecoder      Reason = "no_decoder"      // audio that this node cannot convert
+	TimestampJump  Reason = "timestamp_jump"  // a publisher's clock jumped; rebased
+	UnsupportedMsg Reason = "unsupported_msg" // a message or codec that is passed over
+)
