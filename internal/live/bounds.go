@@ -1,0 +1,21 @@
+package live
+
+import "time"
+
+// Bounds of a log's tail. Within them a log keeps everything since the newest
+// key frame, and at least keepAge for retransmissions and slow readers.
+const (
+	keepAge  = 3 * time.Second
+	maxAge   = 20 * time.Second // of a GOP; a longer one loses its beginning
+	maxBytes = 64 << 20
+)
+
+// account decides when the oldest entry of a log may go.
+type account struct{ bytes int }
+
+// drops says whether an entry of the given arrival time (Unix ns), size and
+// position relative to the newest key frame goes.
+func (a *account) drops(now, arrived int64, beforeKey bool) bool {
+	age := time.Duration(now - arrived)
+	return a.bytes > maxBytes || age > maxAge || (beforeKey && age > keepAge)
+}

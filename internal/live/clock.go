@@ -1,0 +1,61 @@
+package live
+
+import (
+	"time"
+
+	"millrace/internal/media"
+)
+
+// A capture clock for sources that bring none: capture time runs with the
+// source's own timestamps, at the offset of the promptest frame seen lately.
+// What other frames arrive later than that is delay on their way.
+
+// captureWindow is how long a promptest frame counts; a source clock that runs
+// slow by 100 ppm is followed within 6 ms.
+const captureWindow = 30 * time.Second
+
+type captureClock struct {
+	started       int64 // arrival that opened the current window
+	older, newest int64 // smallest arrival - DTS of the last and the current window
+	any           bool
+}
+
+// estimate returns the offset (Unix ns - stream time) in force after a frame
+// with the given decode time arrived.
+func (c *captureClock) estimate(dts media.Time, arrived int64) int64 {
+	offset := arrived - int64(dts)
+	switch {
+	case !c.any:
+		c.any, c.started, c.older, c.newest = true, arrived, offset, offset
+	case arrived-c.started > int64(captureWindow):
+		c.started, c.older, c.newest = arrived, c.newest, offset
+	default:
+		c.newest = min(c.newest, offset)
+	}
+	return min(c.older, c.newest)
+}
+
+// timeline places a publisher's own timestamps on its stream's scale.
+type timeline struct {
+	shift   media.Time // stream time - publisher time
+	started bool
+}
+
+// scaleStart leaves room for a track that starts earlier than the first frame.
+const scaleStart = media.Time(time.Second)
+
+// place moves f onto the stream's scale. last is the latest decode time in the
+// stream and lastArrived when it came; both 0 for a new stream.
+func (t *timeline) place(f *media.Frame, last media.Time, lastArrived int64) {
+	if !t.started {
+		t.started = true
+		if lastArrived == 0 {
+			t.shift = scaleStart - f.DTS
+		} else {
+			gone := max(f.Arrived-lastArrived, int64(time.Millisecond))
+			t.shift = last + media.Time(gone) - f.DTS
+		}
+	}
+	f.DTS += t.shift
+	f.PTS += t.shift
+}

@@ -1,0 +1,200 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"millrace/internal/media"
+)
+
+// Options configure a Hub. The zero value of a duration means its default.
+type Options struct {
+	// Linger is how long a stream waits for its publisher to come back. 10 s.
+	Linger time.Duration
+	// SupplyLinger is how long a supplied stream outlives its last reader. 3 s.
+	SupplyLinger time.Duration
+	// NewPacketizer makes the Packetizer of one stream. Required before
+	// anybody reads packets.
+	NewPacketizer func() Packetizer
+	Log           *slog.Logger
+}
+
+// Supplier makes streams that nobody publishes, while somebody reads them.
+type Supplier interface {
+	// Supplies says, without blocking, whether Supply can be tried for n.
+	Supplies(n Name) bool
+	// Supply publishes n on the hub until ctx ends, which happens when the
+	// last reader has been gone for a while, or until it cannot go on. Its
+	// error is what waiting and attached readers get; nil means ErrEnded.
+	Supply(ctx context.Context, n Name) error
+}
+
+// Hub is the set of streams of one node.
+type Hub struct {
+	options   Options
+	suppliers []Supplier
+	running   sync.WaitGroup // heralds and supplies
+
+	mu      sync.Mutex
+	streams map[Name]*stream
+	closed  bool
+}
+
+// NewHub returns an empty hub.
+func NewHub(o Options) *Hub {
+	if o.Linger == 0 {
+		o.Linger = 10 * time.Second
+	}
+	if o.SupplyLinger == 0 {
+		o.SupplyLinger = 3 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Hub{options: o, streams: map[Name]*stream{}}
+}
+
+// AddSupplier registers s. It must be called before the hub is in use.
+func (h *Hub) AddSupplier(s Supplier) { h.suppliers = append(h.suppliers, s) }
+
+// Close ends all streams with ErrShutdown and waits until no goroutine of the
+// hub is left.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	all := make([]*stream, 0, len(h.streams))
+	for _, s := range h.streams {
+		all = append(all, s)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.end(ErrShutdown)
+	}
+	h.running.Wait()
+}
+
+// open returns the stream of a name, making it when make is set. The caller
+// holds h.mu.
+func (h *Hub) open(n Name, make bool) (*stream, error) {
+	if h.closed {
+		return nil, ErrShutdown
+	}
+	if s := h.streams[n]; s != nil || !make {
+		return s, nil
+	}
+	s := newStream(h, n)
+	h.streams[n] = s
+	h.running.Go(s.herald)
+	return s, nil
+}
+
+func (h *Hub) forget(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.streams[s.name] == s {
+		delete(h.streams, s.name)
+	}
+}
+
+// Publish makes the caller the publisher of n, which continues a lingering
+// stream. It fails with ErrTaken while another publisher sends; one that has
+// been silent for two seconds is replaced. proto and remote are for logs.
+func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
+	for {
+		h.mu.Lock()
+		s, err := h.open(n, true)
+		h.mu.Unlock()
+		if err != nil {
+			return nil, fmt.Errorf("publish %s: %w", n, err)
+		}
+		p, err := s.takeOver(proto, remote)
+		if err == errGone {
+			h.forget(s)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("publish %s: %w", n, err)
+		}
+		return p, nil
+	}
+}
+
+// Subscribe returns a reader of n. It waits, as long as ctx lets it, until the
+// stream's tracks are known; a stream that nobody publishes is asked of the
+// suppliers once. It fails with ErrNotFound when there is none.
+func (h *Hub) Subscribe(ctx context.Context, n Name) (*Reader, error) {
+	s, err := h.find(n)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", n, err)
+	}
+	r, err := s.attach()
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", n, err)
+	}
+	select {
+	case <-s.ready:
+		return r, nil
+	case <-s.ended:
+		err = s.cause()
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	r.Close()
+	return nil, fmt.Errorf("subscribe to %s: %w", n, err)
+}
+
+// find returns the stream of a name, starting a supply where one is possible.
+func (h *Hub) find(n Name) (*stream, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, err := h.open(n, false)
+	if s != nil || err != nil {
+		return s, err
+	}
+	for _, sup := range h.suppliers {
+		if !sup.Supplies(n) {
+			continue
+		}
+		s, _ := h.open(n, true)
+		ctx, cancel := context.WithCancel(context.Background())
+		s.cancelSupply = cancel
+		h.running.Go(func() {
+			err := sup.Supply(ctx, n)
+			cancel()
+			if err == nil || ctx.Err() != nil {
+				err = ErrEnded
+			}
+			s.end(err)
+		})
+		return s, nil
+	}
+	return nil, ErrNotFound
+}
+
+// Stat is a stream's state at one moment.
+type Stat struct {
+	Name         Name
+	Publishing   bool
+	Readers      int
+	Video, Audio *media.Track
+}
+
+// Stats returns the state of every stream, in no order.
+func (h *Hub) Stats() []Stat {
+	h.mu.Lock()
+	all := make([]*stream, 0, len(h.streams))
+	for _, s := range h.streams {
+		all = append(all, s)
+	}
+	h.mu.Unlock()
+	stats := make([]Stat, 0, len(all))
+	for _, s := range all {
+		s.mu.Lock()
+		stats = append(stats, Stat{s.name, s.publisher != nil, s.readers, s.video, s.audio})
+		s.mu.Unlock()
+	}
+	return stats
+}

@@ -1,0 +1,25 @@
+package live
+
+// Name identifies a stream.
+type Name struct {
+	Domain, App, Stream string
+	// Variant is "" for what was published, else a conversion of it.
+	Variant string
+}
+
+// VariantOpus is the same video with the sound as Opus.
+const VariantOpus = "opus"
+
+// Source is the name of what the variant is made of.
+func (n Name) Source() Name {
+	n.Variant = ""
+	return n
+}
+
+func (n Name) String() string {
+	s := n.Domain + "/" + n.App + "/" + n.Stream
+	if n.Variant != "" {
+		s += "#" + n.Variant
+	}
+	return s
+}

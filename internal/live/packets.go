@@ -1,0 +1,134 @@
+package live
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"millrace/internal/media"
+)
+
+// Packetizer cuts frames into packets. A Packetizer belongs to one stream and
+// is never called concurrently.
+type Packetizer interface {
+	// Packetize returns the packets of f in sending order, with Seq counted
+	// by the Packetizer per Kind from 0. It must not keep or change f.
+	Packetize(f *media.Frame) []media.Packet
+}
+
+// Sizes of the index from sequence number to packet: how far back a
+// retransmission can reach when the log itself still holds the packet.
+const (
+	videoIndexSize = 8192
+	audioIndexSize = 1024
+)
+
+// Packets is the fast view of a stream: a log of packets in arrival order.
+// All methods but those of the stream itself may be called by any goroutine
+// and do not block.
+type Packets struct {
+	log     *log[media.Packet]
+	account account
+	index   [2][]atomic.Pointer[media.Packet]
+
+	mu       sync.Mutex
+	watchers atomic.Pointer[[]chan<- struct{}]
+}
+
+func newPackets() *Packets {
+	p := &Packets{log: newLog[media.Packet]()}
+	p.index[media.Video] = make([]atomic.Pointer[media.Packet], videoIndexSize)
+	p.index[media.Audio] = make([]atomic.Pointer[media.Packet], audioIndexSize)
+	p.watchers.Store(&[]chan<- struct{}{})
+	return p
+}
+
+// Head is the position behind the newest packet.
+func (p *Packets) Head() int64 { return p.log.head.Load() }
+
+// NewestKey is the position of the first packet of the newest access unit that
+// decoding can start at, or -1.
+func (p *Packets) NewestKey() int64 { return p.log.key.Load() }
+
+// At returns the packet at pos, or nil when the log does not hold it.
+func (p *Packets) At(pos int64) *media.Packet { return p.log.at(pos) }
+
+// BySeq returns the packet of a kind with the given sequence number, or nil
+// when it is no longer held.
+func (p *Packets) BySeq(kind media.Kind, seq int64) *media.Packet {
+	index := p.index[kind]
+	if seq < 0 {
+		return nil
+	}
+	if pk := index[seq&int64(len(index)-1)].Load(); pk != nil && pk.Seq == seq {
+		return pk
+	}
+	return nil
+}
+
+// Watch makes every append put a token into c, never blocking. c should have
+// a capacity of 1.
+func (p *Packets) Watch(c chan<- struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	more := append(slices.Clone(*p.watchers.Load()), c)
+	p.watchers.Store(&more)
+}
+
+// Unwatch undoes one Watch of c.
+func (p *Packets) Unwatch(c chan<- struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	less := slices.Clone(*p.watchers.Load())
+	if i := slices.Index(less, c); i >= 0 {
+		less = slices.Delete(less, i, i+1)
+	}
+	p.watchers.Store(&less)
+}
+
+// append adds a run of packets and wakes each watcher once. Only the stream
+// calls it.
+func (p *Packets) append(run []media.Packet, now int64) {
+	head := p.log.head.Load()
+	key := int64(-1)
+	for i := range run {
+		pk := &run[i]
+		p.log.put(head, pk)
+		index := p.index[pk.Kind]
+		index[pk.Seq&int64(len(index)-1)].Store(pk)
+		p.account.bytes += len(pk.Payload)
+		if pk.Key && pk.Start {
+			key = head
+		}
+		head++
+	}
+	p.log.publish(head)
+	if key >= 0 {
+		p.log.key.Store(key)
+	}
+	p.wake()
+	p.trim(now)
+}
+
+func (p *Packets) wake() {
+	for _, w := range *p.watchers.Load() {
+		select {
+		case w <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *Packets) trim(now int64) {
+	for {
+		tail := p.log.tail.Load()
+		oldest := p.log.at(tail)
+		if oldest == nil || !p.account.drops(now, oldest.Arrived, tail < p.log.key.Load()) {
+			return
+		}
+		p.log.drop()
+		p.account.bytes -= len(oldest.Payload)
+		index := p.index[oldest.Kind]
+		index[oldest.Seq&int64(len(index)-1)].CompareAndSwap(oldest, nil)
+	}
+}

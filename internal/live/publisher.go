@@ -1,0 +1,172 @@
+package live
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// silence is how long a publisher may send nothing before another may take
+// its name over: its transport is then most likely dead.
+const silence = 2 * time.Second
+
+// errGone says that a stream ended between being found and being used.
+var errGone = errors.New("stream has just ended")
+
+// Publisher is the right to append to a stream. One goroutine uses it; Done
+// and Err may be called by any.
+type Publisher struct {
+	stream        *stream
+	proto, remote string
+	timeline      timeline
+	clock         captureClock
+	since         time.Time
+	fresh         [2]bool // kinds that have appended nothing yet
+
+	once sync.Once
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// takeOver installs a new publisher.
+func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
+	now := time.Now()
+	p := &Publisher{stream: s, proto: proto, remote: remote, since: now, done: make(chan struct{}), fresh: [2]bool{true, true}}
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return nil, errGone
+	}
+	old := s.publisher
+	if old != nil && now.Sub(old.since) < silence ||
+		old != nil && now.Sub(time.Unix(0, s.lastArrived)) < silence {
+		s.mu.Unlock()
+		return nil, ErrTaken
+	}
+	s.publisher = p
+	if s.timer != nil && !s.supplied() {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	if old != nil {
+		old.finish(ErrReplaced)
+	}
+	s.hub.options.Log.Info("publishing", "stream", s.name.String(), "proto", proto, "peer", remote)
+	return p, nil
+}
+
+// Announce says which tracks the stream has; either may be nil. The first call
+// makes the stream ready for readers; later ones replace the tracks.
+func (p *Publisher) Announce(video, audio *media.Track) {
+	s := p.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != p {
+		return
+	}
+	s.video, s.audio = video, audio
+	if !s.announced {
+		s.announced = true
+		close(s.ready)
+	}
+}
+
+// Write appends f and takes ownership of it. f.DTS and f.PTS come on the
+// publisher's own scale and are moved onto the stream's; decode times that run
+// backwards are held. f.Capture and f.Arrived are filled in where they are 0.
+// The error says why the publisher may not publish any more.
+func (p *Publisher) Write(f *media.Frame) error {
+	s := p.stream
+	if f.Arrived == 0 {
+		f.Arrived = time.Now().UnixNano()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != p {
+		return p.cause()
+	}
+	p.timeline.place(f, s.last, s.lastArrived)
+	kind := f.Track.Kind
+	if f.DTS < s.lastOf[kind] {
+		late := s.lastOf[kind] - f.DTS
+		f.DTS += late
+		f.PTS = max(f.PTS, f.DTS)
+	}
+	if p.fresh[kind] {
+		p.fresh[kind] = false
+		f.Discontinuity = s.lastOf[kind] != 0
+	}
+	offset := p.clock.estimate(f.DTS, f.Arrived)
+	if f.Capture == 0 {
+		f.Capture = int64(f.PTS) + offset
+	}
+	s.lastOf[kind] = f.DTS
+	s.last = max(s.last, f.DTS)
+	s.lastArrived = f.Arrived
+	s.append(f)
+	return nil
+}
+
+// Done is closed when the publisher may not publish any more; Err then says why.
+func (p *Publisher) Done() <-chan struct{} { return p.done }
+
+// Err is nil until Done is closed.
+func (p *Publisher) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// cause is the error of a publisher that lost its stream; finish may be about
+// to set it.
+func (p *Publisher) cause() error {
+	if err := p.Err(); err != nil {
+		return err
+	}
+	return ErrReplaced
+}
+
+func (p *Publisher) finish(err error) {
+	p.once.Do(func() {
+		p.err = err
+		close(p.done)
+	})
+}
+
+// Close ends publishing. The stream lingers for readers, unless it never had a
+// track or is made by a supplier.
+func (p *Publisher) Close(why reason.Reason) {
+	p.finish(ErrClosed)
+	s := p.stream
+	s.mu.Lock()
+	if s.publisher != p {
+		s.mu.Unlock()
+		return
+	}
+	s.publisher = nil
+	end := !s.announced || s.supplied()
+	if !end {
+		s.timer = time.AfterFunc(s.hub.options.Linger, s.abandoned)
+	}
+	s.mu.Unlock()
+	s.hub.options.Log.Info("publisher gone", "stream", s.name.String(), "proto", p.proto, "peer", p.remote, "reason", string(why))
+	if end {
+		s.end(ErrEnded)
+	}
+}
+
+// abandoned ends a stream whose publisher did not come back.
+func (s *stream) abandoned() {
+	s.mu.Lock()
+	back := s.publisher != nil
+	s.mu.Unlock()
+	if !back {
+		s.end(ErrEnded)
+	}
+}

@@ -1,0 +1,192 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// tooOld is the age at which a frame that a reader has not taken yet is
+// skipped, if there is a newer key frame to go on with.
+const tooOld = 3 * time.Second
+
+// maxSkips is how often a reader may skip without having caught up in between.
+const maxSkips = 5
+
+// Reader is one reader's hold on a stream: a position in its frames log, or
+// the right to read its packets log. It keeps a supplied stream wanted. One
+// goroutine calls Next; Close may be called by any, once Next has returned.
+type Reader struct {
+	stream *stream
+	pos    int64 // -1: not placed yet
+	keyed  bool  // a video key frame was delivered
+	behind int   // skips since the reader was last caught up
+
+	mu      sync.Mutex
+	skips   map[reason.Reason]uint64
+	packets *Packets
+	closed  bool
+}
+
+// Name is the stream's name.
+func (r *Reader) Name() Name { return r.stream.name }
+
+// Tracks returns the tracks as last announced; either may be nil.
+func (r *Reader) Tracks() (video, audio *media.Track) {
+	s := r.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.video, s.audio
+}
+
+// Ended is closed when the stream has ended for good; Err then says why.
+func (r *Reader) Ended() <-chan struct{} { return r.stream.ended }
+
+// Err is nil until the stream has ended.
+func (r *Reader) Err() error { return r.stream.cause() }
+
+func (s *stream) cause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Next returns the next frame, waiting for it as long as ctx lives. Video
+// begins at the newest key frame; a reader that has fallen too far behind goes
+// on at the newest one. It fails with ErrEnded and the like when the stream
+// has ended and is read out, and with ErrSlow when skipping does not help.
+func (r *Reader) Next(ctx context.Context) (*media.Frame, error) {
+	for {
+		f, err := r.take()
+		if f != nil || err != nil {
+			return f, err
+		}
+		if err := r.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// take returns the next frame that is there, or nil.
+func (r *Reader) take() (*media.Frame, error) {
+	l := r.stream.frames
+	for {
+		if r.pos < 0 {
+			if r.pos = l.key.Load(); r.pos < 0 {
+				r.pos = l.head.Load()
+			}
+		}
+		if r.pos >= l.head.Load() {
+			r.behind = 0
+			return nil, nil
+		}
+		f := l.at(r.pos)
+		if f == nil {
+			if err := r.skip(reason.SkipOverrun); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if time.Now().UnixNano()-f.Arrived > int64(tooOld) && l.key.Load() > r.pos && r.keyed {
+			if err := r.skip(reason.SkipAge); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r.pos++
+		if f.Track.Kind == media.Video && !r.keyed {
+			if !f.Key {
+				continue
+			}
+			r.keyed = true
+		}
+		return f, nil
+	}
+}
+
+// skip moves to the newest key frame, or to the head where there is none.
+func (r *Reader) skip(why reason.Reason) error {
+	l := r.stream.frames
+	from := r.pos
+	if r.pos = l.key.Load(); r.pos < l.tail.Load() {
+		r.pos = l.head.Load()
+	}
+	r.keyed = false
+	r.mu.Lock()
+	if r.skips == nil {
+		r.skips = map[reason.Reason]uint64{}
+	}
+	r.skips[why] += uint64(max(r.pos-from, 0))
+	r.mu.Unlock()
+	if r.behind++; r.behind > maxSkips {
+		return ErrSlow
+	}
+	return nil
+}
+
+// wait returns when the log may have grown, or why it will not.
+func (r *Reader) wait(ctx context.Context) error {
+	s := r.stream
+	s.asleep.Add(1)
+	defer s.asleep.Add(-1)
+	bell := *s.bell.Load()
+	// An append between take and asleep.Add may have rung for nobody.
+	if r.pos < s.frames.head.Load() {
+		return nil
+	}
+	select {
+	case <-bell:
+		return nil
+	case <-s.ended:
+		if r.pos < s.frames.head.Load() {
+			return nil
+		}
+		return s.cause()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Skips returns how many frames were skipped, by reason.
+func (r *Reader) Skips() map[reason.Reason]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	skips := make(map[reason.Reason]uint64, len(r.skips))
+	for k, v := range r.skips {
+		skips[k] = v
+	}
+	return skips
+}
+
+// Packets returns the stream's fast view, deriving it when this is the first
+// reader that wants it. It stays valid until Close.
+func (r *Reader) Packets() *Packets {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.packets != nil {
+		return r.packets
+	}
+	s := r.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.packets == nil {
+		s.derivePackets()
+	}
+	s.packetReaders++
+	r.packets = s.packets
+	return r.packets
+}
+
+// Close gives the hold up. Closing twice is harmless.
+func (r *Reader) Close() {
+	r.mu.Lock()
+	was, packets := r.closed, r.packets != nil
+	r.closed = true
+	r.mu.Unlock()
+	if !was {
+		r.stream.detach(packets)
+	}
+}
