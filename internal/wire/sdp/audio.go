@@ -1,6 +1,12 @@
 package sdp
 
-import "millrace/internal/media"
+import (
+	"encoding/hex"
+	"strconv"
+
+	"millrace/internal/codec/aac"
+	"millrace/internal/media"
+)
 
 // selectAudio returns nil when there is nothing to send or nothing fits.
 func (o *Offer) selectAudio(t *media.Track) *Format {
@@ -16,7 +22,7 @@ func (o *Offer) selectAudio(t *media.Track) *Format {
 			return nil
 		}
 		f := m.format(line, media.Opus, FramingOpus, p)
-		f.Stereo = t.Channels != 1 // RTP always says two; the packets say how many
+		f.Stereo = t.Channels != 1 // a source that does not say may be either
 		return f
 	case media.AAC:
 		p := m.bestAAC(t)
@@ -45,11 +51,21 @@ func aacFraming(p *Payload) Framing {
 	return 0
 }
 
-// bestAAC prefers the RTP clock that counts the source's samples, so that
-// timestamps need no rounding; any clock will do.
+// bestAAC prefers an RTP clock that counts the source's samples, those heard
+// or those before SBR doubles them, so that timestamps need no rounding. Any
+// clock will do.
 func (m *Media) bestAAC(t *media.Track) *Payload {
-	for _, rate := range []int{t.SampleRate, coreRate(t), 0} {
-		p := m.find(func(p *Payload) bool { return aacFraming(p) != 0 && (rate == 0 || p.ClockRate == rate) })
+	c, err := aac.ParseConfig(t.Config)
+	if err != nil {
+		return nil // neither framing can be made without it
+	}
+	_, err = aac.StreamMuxConfig(c)
+	latm := err == nil
+	for _, rate := range []int{c.OutputRate, c.CoreRate, 0} {
+		p := m.find(func(p *Payload) bool {
+			f := aacFraming(p)
+			return (rate == 0 || p.ClockRate == rate) && (f == FramingADTS || f == FramingLATM && latm)
+		})
 		if p != nil {
 			return p
 		}
@@ -57,5 +73,33 @@ func (m *Media) bestAAC(t *media.Track) *Payload {
 	return nil
 }
 
-// coreRate is the rate before SBR doubles it (ISO 14496-3 section 1.6.3).
-func coreRate(t *media.Track) int { return t.SampleRate / 2 }
+// latmParams are the format parameters of RFC 6416 section 7.3 that depend on
+// the source: the configuration stands here, not in the packets.
+func latmParams(config []byte) []string {
+	c, err := aac.ParseConfig(config)
+	if err != nil {
+		return nil
+	}
+	mux, err := aac.StreamMuxConfig(c)
+	if err != nil {
+		return nil
+	}
+	object := c.ObjectType
+	switch {
+	case c.PS:
+		object = aac.ObjectPS
+	case c.SBR:
+		object = aac.ObjectSBR
+	}
+	return []string{
+		"PS-enabled=" + flag(c.PS), "SBR-enabled=" + flag(c.SBR),
+		"cpresent=0", "object=" + strconv.Itoa(object), "config=" + hex.EncodeToString(mux),
+	}
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}

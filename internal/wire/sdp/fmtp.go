@@ -2,33 +2,34 @@ package sdp
 
 import "strings"
 
-// fmtp returns the format parameters of the answer for the payload type p.
+// fmtp returns the format parameters of the answer for the payload type p:
+// those offered, with what the source adds.
 func (f *Format) fmtp(p *Payload) string {
-	switch f.Framing {
-	case FramingOpus:
-		if f.Stereo {
-			return with(p.Fmtp, "stereo=1", "sprop-stereo=1")
-		}
-		return p.Fmtp
-	default:
-		return p.Fmtp
+	switch {
+	case f.Framing == FramingOpus && f.Stereo:
+		return with(p.Fmtp, "stereo=1", "sprop-stereo=1") // RFC 7587 section 6.1
+	case f.Framing == FramingLATM:
+		return with(p.Fmtp, latmParams(f.Config)...)
 	}
+	return p.Fmtp
 }
 
 // with adds parameters to a fmtp value, replacing those of the same name.
 func with(fmtp string, params ...string) string {
+	set := make(map[string]bool, len(params))
+	for _, p := range params {
+		set[paramName(p)] = true
+	}
 	var out []string
 	for kv := range strings.SplitSeq(fmtp, ";") {
-		kv = strings.TrimSpace(kv)
-		name, _, _ := strings.Cut(kv, "=")
-		replaced := kv == ""
-		for _, p := range params {
-			n, _, _ := strings.Cut(p, "=")
-			replaced = replaced || strings.EqualFold(n, strings.TrimSpace(name))
-		}
-		if !replaced {
+		if kv = strings.TrimSpace(kv); kv != "" && !set[paramName(kv)] {
 			out = append(out, kv)
 		}
 	}
 	return strings.Join(append(out, params...), ";")
+}
+
+func paramName(kv string) string {
+	name, _, _ := strings.Cut(kv, "=")
+	return strings.ToLower(strings.TrimSpace(name))
 }
