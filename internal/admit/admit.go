@@ -1,0 +1,111 @@
+package admit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"millrace/internal/catalog"
+	"millrace/internal/live"
+	"millrace/internal/reason"
+	"millrace/internal/sign"
+)
+
+// Admit decides who may publish and who may play. It holds no state of its own;
+// any number of goroutines may use it.
+type Admit struct {
+	snapshot func() *catalog.Snapshot
+	hub      *live.Hub
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// New returns an Admit that reads the catalog by snapshot, once per request,
+// and the time by now.
+func New(snapshot func() *catalog.Snapshot, hub *live.Hub, now func() time.Time, log *slog.Logger) *Admit {
+	return &Admit{snapshot: snapshot, hub: hub, now: now, log: log}
+}
+
+// Publish admits a publisher. It does not block. The error is a
+// *catalog.Denied, or wraps one of the errors of live.
+func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error) {
+	snapshot := a.snapshot()
+	domain, err := a.enter(snapshot, q, catalog.Ingest)
+	if err != nil {
+		return nil, err
+	}
+	main := named(snapshot, domain.Main, catalog.Streaming)
+	if main == nil {
+		return nil, denied(reason.UnknownDomain, "ingest domain %q is associated with no streaming domain", domain.Name)
+	}
+	if err := permit(modeOf(main), q.Protocol); err != nil {
+		return nil, err
+	}
+	name := live.Name{Domain: main.Name, App: q.App, Stream: q.Stream}
+	p, err := a.hub.Publish(name, string(q.Protocol), q.RemoteAddr)
+	if err != nil {
+		return nil, fmt.Errorf("admit publisher: %w", err)
+	}
+	a.admitted(ctx, "publisher", name, q)
+	return p, nil
+}
+
+// Play admits a reader of a stream, in the given variant, and says in which
+// latency mode it is to be served. It blocks, as long as ctx lets it, while the
+// stream is being started. The error is a *catalog.Denied, or wraps one of the
+// errors of live or of ctx.
+func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+	domain, err := a.enter(a.snapshot(), q, catalog.Streaming)
+	if err != nil {
+		return nil, "", err
+	}
+	mode := modeOf(domain)
+	if err := permit(mode, q.Protocol); err != nil {
+		return nil, "", err
+	}
+	name := live.Name{Domain: mainOf(domain), App: q.App, Stream: q.Stream, Variant: variant}
+	r, err := a.hub.Subscribe(ctx, name)
+	if err != nil {
+		return nil, "", fmt.Errorf("admit reader: %w", err)
+	}
+	a.admitted(ctx, "reader", name, q)
+	return r, mode, nil
+}
+
+// enter makes the checks that publishers and readers have in common: first what
+// costs nothing, last the signature.
+func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role) (*catalog.Domain, error) {
+	if err := checkNames(q); err != nil {
+		return nil, err
+	}
+	domain := find(s, q.Host, role)
+	if domain == nil {
+		return nil, denied(reason.UnknownDomain, "%s is no %s domain here", quote(q.Host), roleWord(role))
+	}
+	if !domain.Auth.Enabled {
+		return domain, nil
+	}
+	keys := []string{domain.Auth.PrimaryKey, domain.Auth.SecondaryKey}
+	if err := sign.Verify(q.Path, q.AuthKey, keys, domain.Auth.Validity, a.now()); err != nil {
+		return nil, &catalog.Denied{Reason: reason.Auth, Detail: err.Error()}
+	}
+	return domain, nil
+}
+
+// permit applies the rules of the latency modes. The half-second mode converts
+// nothing, so that only what WebRTC brings goes in and only WebRTC comes out.
+func permit(mode catalog.Mode, p catalog.Protocol) error {
+	if mode != catalog.HalfSecond || p == catalog.ARTC || p == catalog.WHEP {
+		return nil
+	}
+	return denied(reason.Mode, "a half-second domain takes artc only, not %s", p)
+}
+
+func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {
+	a.log.DebugContext(ctx, "admitted "+who, "stream", name.String(), "proto", string(q.Protocol), "peer", q.RemoteAddr)
+}
+
+func denied(why reason.Reason, format string, args ...any) error {
+	return &catalog.Denied{Reason: why, Detail: fmt.Sprintf(format, args...)}
+}
