@@ -15,7 +15,9 @@ type Packet struct {
 	Capture, Arrived int64
 	// Payload is the RTP payload: no header, no padding.
 	Payload []byte
-	Kind    Kind
+	// Codec says what the payload holds.
+	Codec Codec
+	Kind  Kind
 	// Marker ends an access unit (RFC 3550 section 5.1).
 	Marker bool
 	// Start begins an access unit.
