@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// BadValue is a setting that can not be used as it is.
+type BadValue struct {
+	Key   string // as on the command line, without the dashes
+	Value string
+	Why   string // a clause: "has no port, as in :8080"
+}
+
+func (e *BadValue) Error() string { return fmt.Sprintf("%s: %q %s", e.Key, e.Value, e.Why) }
+
+// check looks at each setting by itself, then at what must not be the same.
+func (c Config) check() error {
+	if strings.TrimSpace(c.DataDir) == "" {
+		return &BadValue{"data-dir", c.DataDir, "is not a directory name"}
+	}
+	type address struct{ key, value string }
+	tcp := []address{{"http-addr", c.HTTPAddr}, {"rtmp-addr", c.RTMPAddr}, {"rtc-addr", c.RTCAddr}, {"admin-addr", c.AdminAddr}}
+	if c.HTTPSAddr != "" {
+		tcp = append(tcp, address{"https-addr", c.HTTPSAddr})
+	}
+	for i, a := range tcp {
+		if why := badAddress(a.value); why != "" {
+			return &BadValue{a.key, a.value, why}
+		}
+		for _, b := range tcp[:i] {
+			if a.value == b.value && !strings.HasSuffix(a.value, ":0") {
+				return &BadValue{a.key, a.value, "is taken by " + b.key}
+			}
+		}
+	}
+	for _, ip := range c.RTCIPs {
+		if !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() {
+			return &BadValue{"rtc-ip", ip.String(), "is not an address that a viewer could send to"}
+		}
+	}
+	return firstBad(
+		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
+		oneOf("log-format", c.LogFormat, "text", "json"),
+	)
+}
+
+// badAddress says what is wrong with an address to listen on, or "".
+func badAddress(s string) string {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		if strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "[") {
+			return "wants brackets around an IPv6 address, as in [::1]:8080"
+		}
+		return "has no port, as in :8080 or 127.0.0.1:8080"
+	}
+	if strings.ContainsAny(host, " /\\@?#\t\r\n") {
+		return "holds a host that is none"
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "wants a port from 0 to 65535"
+	}
+	return ""
+}
+
+func oneOf(key, value string, words ...string) error {
+	if slices.Contains(words, value) {
+		return nil
+	}
+	return &BadValue{key, value, "is not one of " + strings.Join(words, ", ")}
+}
+
+func firstBad(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+)
+
+// Config is the boot configuration. The tags name each setting twice, for the
+// command line (kong) and for the file (yaml); the names are the same.
+type Config struct {
+	DataDir string `name:"data-dir" yaml:"data-dir" default:"./data" placeholder:"DIR" help:"Where domains, keys and certificates are kept."`
+
+	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" placeholder:"ADDR" help:"Signaling (ARTC, WHEP), HTTP-FLV and the player page."`
+	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
+	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
+	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" placeholder:"ADDR" help:"RTMP, to publish and to play."`
+	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" placeholder:"ADDR" help:"WebRTC media, UDP and TCP."`
+	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Health and metrics."`
+
+	RTCIPs []netip.Addr `name:"rtc-ip" yaml:"rtc-ip" placeholder:"IP" help:"Address that viewers are told to send media to, repeatable. Those of the interfaces by default."`
+
+	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
+	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
+
+	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"One of ${enum}."`
+	LogFormat string `name:"log-format" yaml:"log-format" default:"text" enum:"text,json" placeholder:"FORMAT" help:"One of ${enum}."`
+}
+
+// tlsAddr is what --tls stands for.
+const tlsAddr = ":8443"
+
+// Default returns what holds when neither a flag nor a file says anything.
+func Default() Config {
+	return Config{
+		DataDir:  "./data",
+		HTTPAddr: ":8080", RTMPAddr: ":1935", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
+		LogLevel: "info", LogFormat: "text",
+	}
+}
+
+// Finish returns c with what its settings imply, or a *BadValue.
+func (c Config) Finish() (Config, error) {
+	if c.TLS && c.HTTPSAddr == "" {
+		c.HTTPSAddr = tlsAddr
+	}
+	c.TLS = c.HTTPSAddr != ""
+	return c, c.check()
+}
+
+// Level is LogLevel as slog knows it.
+func (c Config) Level() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}

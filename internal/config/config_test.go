@@ -1,0 +1,184 @@
+package config_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"millrace/internal/config"
+)
+
+// parse runs a command line and, where yaml is not "", a configuration file
+// through kong, as the program does.
+func parse(t *testing.T, yaml string, args ...string) (config.Config, error) {
+	t.Helper()
+	var c config.Config
+	options := []kong.Option{kong.Writers(io.Discard, io.Discard)}
+	if yaml != "" {
+		resolver, err := config.Load(strings.NewReader(yaml))
+		if err != nil {
+			return c, err
+		}
+		options = append(options, kong.Resolvers(resolver))
+	}
+	k, err := kong.New(&c, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(args); err != nil {
+		return c, err
+	}
+	return c.Finish()
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := parse(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, config.Default()) {
+		t.Errorf("no flags give %+v, Default is %+v", got, config.Default())
+	}
+	if got.Level() != slog.LevelInfo {
+		t.Errorf("level %v", got.Level())
+	}
+}
+
+func TestFlagsOverrideTheFile(t *testing.T) {
+	const file = `
+# every setting there is
+data-dir: /var/lib/millrace
+http-addr: 127.0.0.1:80
+https-addr: ":444"
+tls: true
+rtmp-addr: :1936
+rtc-addr: "[::1]:9000"
+admin-addr: localhost:9091
+rtc-ip:
+  - 192.0.2.1
+  - 2001:db8::1
+no-auth: true
+demo: true
+log-level: debug
+log-format: json
+`
+	whole := config.Config{
+		DataDir: "/var/lib/millrace", HTTPAddr: "127.0.0.1:80", HTTPSAddr: ":444", TLS: true, RTMPAddr: ":1936",
+		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
+		RTCIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+		NoAuth: true, Demo: true, LogLevel: "debug", LogFormat: "json",
+	}
+	got, err := parse(t, file)
+	if err != nil || !reflect.DeepEqual(got, whole) {
+		t.Fatalf("file alone: %v\n got %+v\nwant %+v", err, got, whole)
+	}
+
+	got, err = parse(t, file, "--http-addr=:8081", "--no-auth=false", "--rtc-ip=127.0.0.1", "--log-level", "warn")
+	whole.HTTPAddr, whole.NoAuth, whole.LogLevel = ":8081", false, "warn"
+	whole.RTCIPs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	if err != nil || !reflect.DeepEqual(got, whole) {
+		t.Fatalf("file and flags: %v\n got %+v\nwant %+v", err, got, whole)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	for _, c := range []struct{ arg, addr string }{{"--demo", ""}, {"--tls", ":8443"}, {"--https-addr=:9443", ":9443"}} {
+		got, err := parse(t, "", c.arg)
+		if err != nil || got.HTTPSAddr != c.addr || got.TLS != (c.addr != "") {
+			t.Errorf("%s: address %q, tls %v, error %v", c.arg, got.HTTPSAddr, got.TLS, err)
+		}
+	}
+}
+
+// badFiles are files that must be refused, and what the message must hold.
+var badFiles = []struct{ name, yaml, want string }{
+	{"unknown key", "http-addr: :80\nhttp-adr: :81\n", "2 | http-adr"},
+	{"unknown key's mark", "http-adr: :81\n", "^"},
+	{"repeated key", "demo: true\ndemo: false\n", "demo"},
+	{"wrong type", "demo: perhaps\n", "1 | demo"},
+	{"scalar for a list", "rtc-ip: {a: b}\n", "1 | rtc-ip"},
+	{"not an address", "rtc-ip: [127.0.0.1, nowhere]\n", "nowhere"},
+	{"no port", "demo: true\nrtmp-addr: localhost\n", `rtmp-addr: "localhost" has no port, as in :8080 or 127.0.0.1:8080`},
+	{"the line of a bad value", "demo: true\nrtmp-addr: localhost\n", "2 | rtmp-addr: localhost"},
+	{"bad word", "log-level: loud\n", `log-level: "loud" is not one of debug, info, warn, error`},
+	{"not a mapping", "- a\n- b\n", "["},
+	{"not YAML", "a: [\n", "["},
+	{"tab", "\thttp-addr: :80\n", "["},
+}
+
+func TestBadFiles(t *testing.T) {
+	for _, c := range badFiles {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parse(t, c.yaml)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEmptyFiles(t *testing.T) {
+	for _, yaml := range []string{"\n", "# nothing\n", "---\n", "demo:\n", "{}\n"} {
+		got, err := parse(t, yaml)
+		if err != nil || !reflect.DeepEqual(got, config.Default()) {
+			t.Errorf("%q: %+v, %v", yaml, got, err)
+		}
+	}
+}
+
+func TestNumbersWhereTextIsWanted(t *testing.T) {
+	got, err := parse(t, "data-dir: 2026\n")
+	if err != nil || got.DataDir != "2026" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, c := range []struct{ arg, want string }{
+		{"--http-addr=8080", "has no port"},
+		{"--http-addr=:80800", "wants a port from 0 to 65535"},
+		{"--http-addr=:http", "wants a port from 0 to 65535"},
+		{"--http-addr=", "has no port"},
+		{"--http-addr=http://localhost:80", "brackets"},
+		{"--http-addr=a b:80", "holds a host that is none"},
+		{"--rtc-addr=::1:80", "wants brackets"},
+		{"--admin-addr=:8080", `admin-addr: ":8080" is taken by http-addr`},
+		{"--https-addr=:1935", `https-addr: ":1935" is taken by rtmp-addr`},
+		{"--rtc-ip=0.0.0.0", "is not an address that a viewer could send to"},
+		{"--rtc-ip=ff02::1", "is not an address that a viewer could send to"},
+		{"--data-dir= ", "is not a directory name"},
+	} {
+		_, err := parse(t, "", c.arg)
+		var bad *config.BadValue
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.arg, err, c.want)
+		}
+	}
+	for _, arg := range []string{"--log-level=loud", "--rtc-ip=nowhere", "--log-format=xml"} {
+		if _, err := parse(t, "", arg); err == nil {
+			t.Errorf("%s is taken", arg)
+		}
+	}
+	if _, err := parse(t, "", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"); err != nil {
+		t.Errorf("ports that the system chooses: %v", err)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, c := range badFiles {
+		f.Add(c.yaml)
+	}
+	f.Add("http-addr: :80\nrtc-ip: [192.0.2.1]\n")
+	f.Fuzz(func(t *testing.T, yaml string) {
+		resolver, err := config.Load(strings.NewReader(yaml))
+		if (resolver == nil) == (err == nil) {
+			t.Fatalf("resolver %v, error %v", resolver, err)
+		}
+	})
+}
