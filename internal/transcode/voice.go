@@ -1,0 +1,233 @@
+package transcode
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"millrace/internal/media"
+)
+
+const (
+	// packetLong is the length of an Opus packet: the least that costs no
+	// quality (RFC 6716 section 2.1.4).
+	packetLong    = 20 * time.Millisecond
+	packetSamples = outputRate / 50
+	// maxPacket is enough for any packet of 20 ms (RFC 6716 section 3.4).
+	maxPacket = 1276
+	// fade is how long sound takes to die away before a gap and to come back.
+	fade = 5 * time.Millisecond
+	// maxSkip is how much sound is dropped where a source stamps it twice;
+	// a source that jumps further back has begun a new time.
+	maxSkip = time.Second
+)
+
+// encoder makes Opus packets.
+type encoder interface {
+	// Encode writes one packet for packetSamples interleaved samples of
+	// 48 kHz into packet and returns its length.
+	Encode(pcm []float32, packet []byte) (int, error)
+	// Delay is how many samples of 48 kHz what a decoder plays lies behind
+	// what was encoded.
+	Delay() int
+}
+
+// sound is a run of decoded samples.
+type sound struct {
+	pcm              []float32 // interleaved, in [-1, 1]
+	at               media.Time
+	capture, arrived int64 // as in media.Frame
+}
+
+// voice makes the Opus packets of one stream out of its sound. It has no
+// goroutine and is used by one at a time.
+type voice struct {
+	newEncoder func(channels int) (encoder, error)
+	filters    *filters
+	counts     *counts
+
+	rate, channels int
+	track          *media.Track
+	encoder        encoder
+	resampler      *resampler
+	clock          clock
+
+	running       bool
+	discontinuity bool       // the next packet is the first of a new publisher
+	fadeIn        int        // samples of the input that are still to be faded in
+	skip          int        // samples of the input that are still to be dropped
+	begun         bool       // next is set
+	next          media.Time // PTS of the next packet; never moves back
+	newest        sound      // stamps of what was written last
+	done          int64      // 48 kHz samples read from the resampler since the restart
+
+	pcm    []float32 // the packet that is being filled
+	filled int       // samples per channel in it
+	packet [maxPacket]byte
+}
+
+// configure prepares v for sound of a format; 1 or 2 channels. Packets that it
+// returns complete the sound of the format before.
+func (v *voice) configure(rate, channels int) ([]*media.Frame, error) {
+	if v.rate == rate && v.channels == channels {
+		return nil, nil
+	}
+	rest := v.finish()
+	if v.channels != channels {
+		e, err := v.newEncoder(channels)
+		if err != nil {
+			return rest, fmt.Errorf("make opus encoder: %w", err)
+		}
+		v.encoder, v.track = e, opusTrack(channels, e.Delay())
+	}
+	v.rate, v.channels = rate, channels
+	v.resampler = newResampler(v.filters.of(rate), rate, channels)
+	v.pcm = make([]float32, packetSamples*channels)
+	return rest, nil
+}
+
+// jumps says that sound stamped at does not follow what was written. A decoder
+// that keeps state between frames begins anew there.
+func (v *voice) jumps(at media.Time) bool {
+	return !v.running || v.clock.jumps(at, v.slip())
+}
+
+// slip is by how many seconds bending has moved the sound forward.
+func (v *voice) slip() float64 {
+	return v.resampler.position()/float64(v.rate) - float64(v.done)/outputRate
+}
+
+// write takes sound and returns the packets that it completes.
+func (v *voice) write(s sound) []*media.Frame {
+	var out []*media.Frame
+	if v.jumps(s.at) {
+		if v.running {
+			v.counts.jumped()
+		}
+		out = v.finish()
+		v.restart(s.at)
+	}
+	bend := v.clock.feed(s.at, len(s.pcm)/v.channels, v.slip())
+	v.resampler.bend = bend * float64(v.rate) / outputRate
+	v.resampler.write(v.trim(s.pcm))
+	v.newest = sound{at: s.at, capture: s.capture, arrived: s.arrived}
+	return v.drain(out, s, math.MaxInt64)
+}
+
+// restart puts the grid so that sound stamped at comes out at its time, but
+// never before what is out already.
+func (v *voice) restart(at media.Time) {
+	delay := samplesLong(int64(v.encoder.Delay()), outputRate)
+	begin := at.Add(-delay)
+	v.skip = 0
+	if late := v.next.Sub(begin); v.begun && late > 0 {
+		if late < maxSkip {
+			v.skip = int(math.Ceil(late.Seconds() * float64(v.rate)))
+			begin = begin.Add(samplesLong(int64(v.skip), v.rate))
+		} else {
+			begin = v.next
+		}
+	}
+	v.clock.restart(v.rate, at)
+	v.resampler.reset()
+	v.next, v.done, v.filled = begin, 0, 0
+	v.fadeIn = v.fadeSamples()
+	v.running, v.begun = true, true
+}
+
+// trim drops what is to be skipped and fades in what follows, in place.
+func (v *voice) trim(pcm []float32) []float32 {
+	n := min(v.skip, len(pcm)/v.channels)
+	v.skip -= n
+	pcm = pcm[n*v.channels:]
+	for i := 0; v.fadeIn > 0 && i < len(pcm); i += v.channels {
+		g := 1 - fadeGain(v.fadeIn, v.fadeSamples()+1)
+		for c := range v.channels {
+			pcm[i+c] *= g
+		}
+		v.fadeIn--
+	}
+	return pcm
+}
+
+// drain encodes the packets that are complete and begin before end.
+func (v *voice) drain(out []*media.Frame, s sound, end media.Time) []*media.Frame {
+	for v.next < end {
+		n := v.resampler.read(v.pcm[v.filled*v.channels:])
+		v.filled += n
+		v.done += int64(n)
+		if v.filled < packetSamples {
+			return out
+		}
+		v.filled = 0
+		if f := v.encode(s); f != nil {
+			out = append(out, f)
+		}
+		v.next = v.next.Add(packetLong)
+	}
+	return out
+}
+
+// encode makes the packet at v.next.
+func (v *voice) encode(s sound) *media.Frame {
+	n, err := v.encoder.Encode(v.pcm, v.packet[:])
+	if err != nil || n == 0 {
+		v.counts.lost()
+		return nil
+	}
+	f := &media.Frame{
+		Track: v.track, DTS: v.next, PTS: v.next, Arrived: s.arrived,
+		Key: true, Discontinuity: v.discontinuity,
+		Data: append(make([]byte, 0, n), v.packet[:n]...),
+	}
+	if s.capture != 0 {
+		f.Capture = s.capture + int64(v.next-s.at)
+	}
+	v.discontinuity = false
+	v.counts.packet()
+	return f
+}
+
+// finish lets the sound die away and returns the packets that hold the rest of
+// it. The next write begins anew.
+func (v *voice) finish() []*media.Frame {
+	if !v.running {
+		return nil
+	}
+	v.running = false
+	v.resampler.bend = 0
+	rest := v.filled + (v.resampler.pending()+v.fadeSamples())*outputRate/v.rate
+	end := v.next.Add(time.Duration(1+rest/packetSamples) * packetLong)
+	v.resampler.write(v.ebb((rest+2*packetSamples)*v.rate/outputRate + v.resampler.filter.taps))
+	out := v.drain(nil, sound{at: v.next, capture: v.newest.capture + int64(v.next-v.newest.at), arrived: v.newest.arrived}, end)
+	v.next = end
+	return out
+}
+
+// cut finishes the sound of one publisher.
+func (v *voice) cut() []*media.Frame {
+	out := v.finish()
+	v.discontinuity = true
+	return out
+}
+
+// ebb returns n samples in which what was written last dies away. It is
+// mirrored in time, so that it begins without a step.
+func (v *voice) ebb(n int) []float32 {
+	pcm := make([]float32, n*v.channels)
+	long := v.fadeSamples()
+	for i := range min(long, n) {
+		g := fadeGain(i, long)
+		for c := range v.channels {
+			pcm[i*v.channels+c] = v.resampler.last(c, i) * g
+		}
+	}
+	return pcm
+}
+
+func (v *voice) fadeSamples() int { return int(fade.Seconds() * float64(v.rate)) }
+
+// fadeGain falls from 1 at 0 to 0 at n, smoothly at both ends.
+func fadeGain(i, n int) float32 {
+	return float32(0.5 + 0.5*math.Cos(math.Pi*float64(i)/float64(n)))
+}
