@@ -92,12 +92,12 @@ func latmParams(config []byte) []string {
 		object = aac.ObjectSBR
 	}
 	return []string{
-		"PS-enabled=" + flag(c.PS), "SBR-enabled=" + flag(c.SBR),
+		"PS-enabled=" + digit(c.PS), "SBR-enabled=" + digit(c.SBR),
 		"cpresent=0", "object=" + strconv.Itoa(object), "config=" + hex.EncodeToString(mux),
 	}
 }
 
-func flag(on bool) string {
+func digit(on bool) string {
 	if on {
 		return "1"
 	}

@@ -200,11 +200,12 @@ func (m *Media) readFingerprint(v string) error {
 	if len(digest) != 3*len(sum)-1 {
 		return errors.New("the sha-256 fingerprint has not 32 bytes")
 	}
-	raw, err := hex.DecodeString(strings.ReplaceAll(digest, ":", ""))
-	if err != nil || len(raw) != len(sum) {
-		return errors.New("the sha-256 fingerprint is not hexadecimal")
+	for i := range sum {
+		pair := digest[3*i:]
+		if _, err := hex.Decode(sum[i:i+1], []byte(pair[:2])); err != nil || len(pair) > 2 && pair[2] != ':' {
+			return errors.New("the sha-256 fingerprint is not colon-separated hexadecimal")
+		}
 	}
-	copy(sum[:], raw)
 	m.fingerprint = &sum
 	return nil
 }
