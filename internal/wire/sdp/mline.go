@@ -33,7 +33,7 @@ func (m *Media) read(md *pion.MediaDescription) error {
 			continue
 		}
 		pt, err := strconv.ParseUint(f, 10, 7)
-		if err != nil {
+		if err != nil || len(f) > 1 && f[0] == '0' {
 			return fmt.Errorf("%.20q is no RTP payload type", f)
 		}
 		m.Payloads = append(m.Payloads, Payload{PT: uint8(pt)})
