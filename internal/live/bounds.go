@@ -8,10 +8,16 @@ const (
 	keepAge  = 3 * time.Second
 	maxAge   = 20 * time.Second // of a GOP; a longer one loses its beginning
 	maxBytes = 64 << 20
+	// entryBytes is what an entry takes besides its payload, so that a flood of
+	// tiny or empty frames is bounded as well.
+	entryBytes = 160
 )
 
 // account decides when the oldest entry of a log may go.
 type account struct{ bytes int }
+
+func (a *account) add(payload []byte)    { a.bytes += len(payload) + entryBytes }
+func (a *account) remove(payload []byte) { a.bytes -= len(payload) + entryBytes }
 
 // drops says whether an entry of the given arrival time (Unix ns), size and
 // position relative to the newest key frame goes.

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -22,16 +21,6 @@ type Options struct {
 	Log           *slog.Logger
 }
 
-// Supplier makes streams that nobody publishes, while somebody reads them.
-type Supplier interface {
-	// Supplies says, without blocking, whether Supply can be tried for n.
-	Supplies(n Name) bool
-	// Supply publishes n on the hub until ctx ends, which happens when the
-	// last reader has been gone for a while, or until it cannot go on. Its
-	// error is what waiting and attached readers get; nil means ErrEnded.
-	Supply(ctx context.Context, n Name) error
-}
-
 // Hub is the set of streams of one node.
 type Hub struct {
 	options   Options
@@ -40,7 +29,10 @@ type Hub struct {
 
 	mu      sync.Mutex
 	streams map[Name]*stream
-	closed  bool
+	// supplying holds, per name, the end of the newest Supply that has not
+	// returned yet; its stream may be gone already.
+	supplying map[Name]chan struct{}
+	closed    bool
 }
 
 // NewHub returns an empty hub.
@@ -54,7 +46,7 @@ func NewHub(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{options: o, streams: map[Name]*stream{}}
+	return &Hub{options: o, streams: map[Name]*stream{}, supplying: map[Name]chan struct{}{}}
 }
 
 // AddSupplier registers s. It must be called before the hub is in use.
@@ -120,58 +112,6 @@ func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
 		}
 		return p, nil
 	}
-}
-
-// Subscribe returns a reader of n. It waits, as long as ctx lets it, until the
-// stream's tracks are known; a stream that nobody publishes is asked of the
-// suppliers once. It fails with ErrNotFound when there is none.
-func (h *Hub) Subscribe(ctx context.Context, n Name) (*Reader, error) {
-	s, err := h.find(n)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", n, err)
-	}
-	r, err := s.attach()
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", n, err)
-	}
-	select {
-	case <-s.ready:
-		return r, nil
-	case <-s.ended:
-		err = s.cause()
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	r.Close()
-	return nil, fmt.Errorf("subscribe to %s: %w", n, err)
-}
-
-// find returns the stream of a name, starting a supply where one is possible.
-func (h *Hub) find(n Name) (*stream, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s, err := h.open(n, false)
-	if s != nil || err != nil {
-		return s, err
-	}
-	for _, sup := range h.suppliers {
-		if !sup.Supplies(n) {
-			continue
-		}
-		s, _ := h.open(n, true)
-		ctx, cancel := context.WithCancel(context.Background())
-		s.cancelSupply = cancel
-		h.running.Go(func() {
-			err := sup.Supply(ctx, n)
-			cancel()
-			if err == nil || ctx.Err() != nil {
-				err = ErrEnded
-			}
-			s.end(err)
-		})
-		return s, nil
-	}
-	return nil, ErrNotFound
 }
 
 // Stat is a stream's state at one moment.

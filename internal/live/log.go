@@ -8,6 +8,8 @@ import "sync/atomic"
 // A reader is safe against the appender by this order: the appender moves tail
 // past a slot before it reuses or clears the slot, and moves head after it has
 // filled one. A reader loads the slot and then checks that tail has not passed.
+// key moves before head does, so that whoever sees a key frame behind head also
+// sees key point at it.
 type log[T any] struct {
 	ring atomic.Pointer[ring[T]]
 	head atomic.Int64 // next position to be written
@@ -49,8 +51,25 @@ func (l *log[T]) put(at int64, v *T) {
 	r.slots[at&r.mask].Store(v)
 }
 
-// publish makes all positions before head visible.
-func (l *log[T]) publish(head int64) { l.head.Store(head) }
+// publish makes all positions before head visible. key is the newest of them
+// that decoding can start at, or negative for the same as before.
+func (l *log[T]) publish(head, key int64) {
+	if key >= 0 {
+		l.key.Store(key)
+	}
+	l.head.Store(head)
+}
+
+// start returns where a new reader begins: at the newest key, or at the head
+// where the log holds none. head is loaded first: a key that is appended
+// meanwhile then lies at or behind it.
+func (l *log[T]) start() int64 {
+	head := l.head.Load()
+	if key := l.key.Load(); key >= l.tail.Load() {
+		return key
+	}
+	return head
+}
 
 // at returns the value at pos, or nil when it is not there (yet, or any more).
 func (l *log[T]) at(pos int64) *T {

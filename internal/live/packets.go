@@ -12,7 +12,8 @@ import (
 // is never called concurrently.
 type Packetizer interface {
 	// Packetize returns the packets of f in sending order, with Seq counted
-	// by the Packetizer per Kind from 0. It must not keep or change f.
+	// by the Packetizer per Kind from 0, and Key set on those of video key
+	// frames alone. It must not keep or change f.
 	Packetize(f *media.Frame) []media.Packet
 }
 
@@ -47,8 +48,18 @@ func newPackets() *Packets {
 func (p *Packets) Head() int64 { return p.log.head.Load() }
 
 // NewestKey is the position of the first packet of the newest access unit that
-// decoding can start at, or -1.
-func (p *Packets) NewestKey() int64 { return p.log.key.Load() }
+// decoding can start at, or -1 when the log holds none. It may equal Head for
+// the moment in which that unit is appended.
+func (p *Packets) NewestKey() int64 {
+	if key := p.log.key.Load(); key >= p.log.tail.Load() {
+		return key
+	}
+	return -1
+}
+
+// Start is where a new reader begins: NewestKey, or Head where there is none.
+// Asking for the two one after the other can miss a key frame in between.
+func (p *Packets) Start() int64 { return p.log.start() }
 
 // At returns the packet at pos, or nil when the log does not hold it.
 func (p *Packets) At(pos int64) *media.Packet { return p.log.at(pos) }
@@ -96,16 +107,13 @@ func (p *Packets) append(run []media.Packet, now int64) {
 		p.log.put(head, pk)
 		index := p.index[pk.Kind]
 		index[pk.Seq&int64(len(index)-1)].Store(pk)
-		p.account.bytes += len(pk.Payload)
+		p.account.add(pk.Payload)
 		if pk.Key && pk.Start {
 			key = head
 		}
 		head++
 	}
-	p.log.publish(head)
-	if key >= 0 {
-		p.log.key.Store(key)
-	}
+	p.log.publish(head, key)
 	p.wake()
 	p.trim(now)
 }
@@ -127,7 +135,7 @@ func (p *Packets) trim(now int64) {
 			return
 		}
 		p.log.drop()
-		p.account.bytes -= len(oldest.Payload)
+		p.account.remove(oldest.Payload)
 		index := p.index[oldest.Kind]
 		index[oldest.Seq&int64(len(index)-1)].CompareAndSwap(oldest, nil)
 	}

@@ -23,8 +23,10 @@ type Publisher struct {
 	proto, remote string
 	timeline      timeline
 	clock         captureClock
-	since         time.Time
+	heard         int64   // Unix ns of the last frame, at first of the start
+	continues     bool    // there are frames of an earlier publisher
 	fresh         [2]bool // kinds that have appended nothing yet
+	undecodable   int     // video frames that came before the first key frame
 
 	once sync.Once
 	done chan struct{}
@@ -33,22 +35,25 @@ type Publisher struct {
 
 // takeOver installs a new publisher.
 func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
-	now := time.Now()
-	p := &Publisher{stream: s, proto: proto, remote: remote, since: now, done: make(chan struct{}), fresh: [2]bool{true, true}}
+	now := time.Now().UnixNano()
+	p := &Publisher{
+		stream: s, proto: proto, remote: remote,
+		heard: now, fresh: [2]bool{true, true}, done: make(chan struct{}),
+	}
 	s.mu.Lock()
 	if s.err != nil {
 		s.mu.Unlock()
 		return nil, errGone
 	}
 	old := s.publisher
-	if old != nil && now.Sub(old.since) < silence ||
-		old != nil && now.Sub(time.Unix(0, s.lastArrived)) < silence {
+	if old != nil && now-old.heard < int64(silence) {
 		s.mu.Unlock()
 		return nil, ErrTaken
 	}
 	s.publisher = p
-	if s.timer != nil && !s.supplied() {
-		s.timer.Stop()
+	p.continues = s.lastArrived != 0
+	if !s.supplied() {
+		s.stay()
 	}
 	s.mu.Unlock()
 	if old != nil {
@@ -77,6 +82,7 @@ func (p *Publisher) Announce(video, audio *media.Track) {
 // Write appends f and takes ownership of it. f.DTS and f.PTS come on the
 // publisher's own scale and are moved onto the stream's; decode times that run
 // backwards are held. f.Capture and f.Arrived are filled in where they are 0.
+// Video before the publisher's first key frame is dropped: nobody can decode it.
 // The error says why the publisher may not publish any more.
 func (p *Publisher) Write(f *media.Frame) error {
 	s := p.stream
@@ -89,7 +95,12 @@ func (p *Publisher) Write(f *media.Frame) error {
 		return p.cause()
 	}
 	p.timeline.place(f, s.last, s.lastArrived)
+	p.heard = f.Arrived
 	kind := f.Track.Kind
+	if kind == media.Video && p.fresh[kind] && !f.Key {
+		p.undecodable++
+		return nil
+	}
 	if f.DTS < s.lastOf[kind] {
 		late := s.lastOf[kind] - f.DTS
 		f.DTS += late
@@ -97,9 +108,9 @@ func (p *Publisher) Write(f *media.Frame) error {
 	}
 	if p.fresh[kind] {
 		p.fresh[kind] = false
-		f.Discontinuity = s.lastOf[kind] != 0
+		f.Discontinuity = p.continues
 	}
-	offset := p.clock.estimate(f.DTS, f.Arrived)
+	offset := p.clock.estimate(f.PTS, f.Arrived)
 	if f.Capture == 0 {
 		f.Capture = int64(f.PTS) + offset
 	}
@@ -124,10 +135,13 @@ func (p *Publisher) Err() error {
 }
 
 // cause is the error of a publisher that lost its stream; finish may be about
-// to set it.
+// to set it. The caller holds the stream's mu.
 func (p *Publisher) cause() error {
 	if err := p.Err(); err != nil {
 		return err
+	}
+	if p.stream.err != nil {
+		return p.stream.err
 	}
 	return ErrReplaced
 }
@@ -139,34 +153,29 @@ func (p *Publisher) finish(err error) {
 	})
 }
 
-// Close ends publishing. The stream lingers for readers, unless it never had a
-// track or is made by a supplier.
+// Close ends publishing. The stream lingers for readers; one that never had a
+// track ends at once, and one that is made by a supplier when Supply returns.
 func (p *Publisher) Close(why reason.Reason) {
 	p.finish(ErrClosed)
 	s := p.stream
-	s.mu.Lock()
-	if s.publisher != p {
-		s.mu.Unlock()
-		return
-	}
-	s.publisher = nil
-	end := !s.announced || s.supplied()
-	if !end {
-		s.timer = time.AfterFunc(s.hub.options.Linger, s.abandoned)
-	}
-	s.mu.Unlock()
-	s.hub.options.Log.Info("publisher gone", "stream", s.name.String(), "proto", p.proto, "peer", p.remote, "reason", string(why))
-	if end {
-		s.end(ErrEnded)
-	}
-}
-
-// abandoned ends a stream whose publisher did not come back.
-func (s *stream) abandoned() {
-	s.mu.Lock()
-	back := s.publisher != nil
-	s.mu.Unlock()
-	if !back {
-		s.end(ErrEnded)
+	held, undecodable := false, 0
+	s.endIf(ErrEnded, func() bool {
+		if s.publisher != p {
+			return false
+		}
+		s.publisher = nil
+		held, undecodable = true, p.undecodable
+		switch {
+		case s.supplied():
+			return false
+		case s.announced:
+			s.linger(s.hub.options.Linger)
+			return false
+		}
+		return true
+	})
+	if held {
+		s.hub.options.Log.Info("publisher gone", "stream", s.name.String(), "proto", p.proto, "peer", p.remote,
+			"reason", string(why), string(reason.SkipKeyWait), undecodable)
 	}
 }

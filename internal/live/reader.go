@@ -75,9 +75,7 @@ func (r *Reader) take() (*media.Frame, error) {
 	l := r.stream.frames
 	for {
 		if r.pos < 0 {
-			if r.pos = l.key.Load(); r.pos < 0 {
-				r.pos = l.head.Load()
-			}
+			r.pos = l.start()
 		}
 		if r.pos >= l.head.Load() {
 			r.behind = 0
@@ -90,7 +88,7 @@ func (r *Reader) take() (*media.Frame, error) {
 			}
 			continue
 		}
-		if time.Now().UnixNano()-f.Arrived > int64(tooOld) && l.key.Load() > r.pos && r.keyed {
+		if r.keyed && l.key.Load() > r.pos && time.Now().UnixNano()-f.Arrived > int64(tooOld) {
 			if err := r.skip(reason.SkipAge); err != nil {
 				return nil, err
 			}
@@ -99,6 +97,7 @@ func (r *Reader) take() (*media.Frame, error) {
 		r.pos++
 		if f.Track.Kind == media.Video && !r.keyed {
 			if !f.Key {
+				r.count(reason.SkipKeyWait, 1)
 				continue
 			}
 			r.keyed = true
@@ -109,22 +108,23 @@ func (r *Reader) take() (*media.Frame, error) {
 
 // skip moves to the newest key frame, or to the head where there is none.
 func (r *Reader) skip(why reason.Reason) error {
-	l := r.stream.frames
 	from := r.pos
-	if r.pos = l.key.Load(); r.pos < l.tail.Load() {
-		r.pos = l.head.Load()
-	}
+	r.pos = r.stream.frames.start()
 	r.keyed = false
-	r.mu.Lock()
-	if r.skips == nil {
-		r.skips = map[reason.Reason]uint64{}
-	}
-	r.skips[why] += uint64(max(r.pos-from, 0))
-	r.mu.Unlock()
+	r.count(why, r.pos-from)
 	if r.behind++; r.behind > maxSkips {
 		return ErrSlow
 	}
 	return nil
+}
+
+func (r *Reader) count(why reason.Reason, frames int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.skips == nil {
+		r.skips = map[reason.Reason]uint64{}
+	}
+	r.skips[why] += uint64(frames)
 }
 
 // wait returns when the log may have grown, or why it will not.
@@ -162,12 +162,16 @@ func (r *Reader) Skips() map[reason.Reason]uint64 {
 }
 
 // Packets returns the stream's fast view, deriving it when this is the first
-// reader that wants it. It stays valid until Close.
+// reader that wants it. It stays valid until Close; a closed reader gets an
+// empty one.
 func (r *Reader) Packets() *Packets {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.packets != nil {
 		return r.packets
+	}
+	if r.closed {
+		return newPackets() // counting it in would keep the stream's for good
 	}
 	s := r.stream
 	s.mu.Lock()

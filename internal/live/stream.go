@@ -36,7 +36,7 @@ type stream struct {
 	packetizer    Packetizer
 	packetReaders int
 	readers       int
-	timer         *time.Timer        // linger of the source or of the supply
+	timer         *time.Timer        // running linger of the source or of the supply
 	cancelSupply  context.CancelFunc // of a supplied stream
 }
 
@@ -71,11 +71,12 @@ func (s *stream) herald() {
 func (s *stream) append(f *media.Frame) {
 	head := s.frames.head.Load()
 	s.frames.put(head, f)
-	s.frames.publish(head + 1)
+	key := int64(-1)
 	if f.Key && (f.Track.Kind == media.Video || s.video == nil) {
-		s.frames.key.Store(head)
+		key = head
 	}
-	s.account.bytes += len(f.Data)
+	s.frames.publish(head+1, key)
+	s.account.add(f.Data)
 	for {
 		tail := s.frames.tail.Load()
 		oldest := s.frames.at(tail)
@@ -83,14 +84,18 @@ func (s *stream) append(f *media.Frame) {
 			break
 		}
 		s.frames.drop()
-		s.account.bytes -= len(oldest.Data)
+		s.account.remove(oldest.Data)
 	}
 	if s.packets != nil {
 		s.packets.append(s.packetizer.Packetize(f), f.Arrived)
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	// A reader counts itself in before it looks at the head for the last time,
+	// so one that is not counted yet sees f by itself.
+	if s.asleep.Load() > 0 {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -98,32 +103,29 @@ func (s *stream) append(f *media.Frame) {
 // The caller holds s.mu.
 func (s *stream) derivePackets() {
 	s.packets, s.packetizer = newPackets(), s.hub.options.NewPacketizer()
-	at := s.frames.key.Load()
-	if at < 0 {
-		return
-	}
-	for head := s.frames.head.Load(); at < head; at++ {
-		if f := s.frames.at(at); f != nil {
-			s.packets.append(s.packetizer.Packetize(f), f.Arrived)
-		}
+	for at := s.frames.start(); at < s.frames.head.Load(); at++ {
+		f := s.frames.at(at)
+		s.packets.append(s.packetizer.Packetize(f), f.Arrived)
 	}
 }
 
 // end closes the stream for good. Ending twice is harmless.
-func (s *stream) end(err error) {
-	s.hub.forget(s)
+func (s *stream) end(err error) { s.endIf(err, func() bool { return true }) }
+
+// endIf ends the stream if it lives and due, which is called under the lock,
+// still says so: nobody can come back between the answer and the end.
+func (s *stream) endIf(err error, due func() bool) {
 	s.mu.Lock()
-	if s.err != nil {
+	if s.err != nil || !due() {
 		s.mu.Unlock()
 		return
 	}
 	s.err = err
 	p, packets, cancel := s.publisher, s.packets, s.cancelSupply
 	s.publisher = nil
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.stay()
 	s.mu.Unlock()
+	s.hub.forget(s)
 	close(s.ended)
 	if p != nil {
 		p.finish(err)
@@ -136,19 +138,37 @@ func (s *stream) end(err error) {
 	}
 }
 
-// supplied says whether a Supplier makes the stream. The caller holds s.mu.
-func (s *stream) supplied() bool { return s.cancelSupply != nil }
+// linger ends the stream after d, unless stay is called before. The caller
+// holds s.mu.
+func (s *stream) linger(d time.Duration) {
+	s.stay()
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		// Stop comes too late for a timer that has fired already.
+		s.endIf(ErrEnded, func() bool { return s.timer == t })
+	})
+	s.timer = t
+}
 
-// attach counts a reader in. It fails when the stream has ended meanwhile.
+// stay undoes linger. The caller holds s.mu.
+func (s *stream) stay() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+// attach counts a reader in. It fails with errGone when the stream has ended
+// meanwhile.
 func (s *stream) attach() (*Reader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		return nil, s.err
+		return nil, errGone
 	}
 	s.readers++
-	if s.supplied() && s.timer != nil {
-		s.timer.Stop()
+	if s.supplied() {
+		s.stay()
 	}
 	return &Reader{stream: s, pos: -1}, nil
 }
@@ -164,16 +184,6 @@ func (s *stream) detach(readsPackets bool) {
 		}
 	}
 	if s.readers == 0 && s.supplied() && s.err == nil {
-		s.timer = time.AfterFunc(s.hub.options.SupplyLinger, s.unwanted)
-	}
-}
-
-// unwanted ends a supply that nobody has read for the linger time.
-func (s *stream) unwanted() {
-	s.mu.Lock()
-	idle := s.readers == 0
-	s.mu.Unlock()
-	if idle {
-		s.end(ErrEnded)
+		s.linger(s.hub.options.SupplyLinger)
 	}
 }
