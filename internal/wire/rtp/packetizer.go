@@ -15,6 +15,7 @@ type Packetizer struct {
 	seq  [2]int64
 	size int // largest payload
 	h264 h264Cutter
+	adts adtsCutter
 }
 
 // New returns a Packetizer whose payloads are at most MaxPayload long.
@@ -28,7 +29,7 @@ func (p *Packetizer) Packetize(f *media.Frame) []media.Packet {
 	case media.H264:
 		pieces = p.h264.cut(f, p.size)
 	case media.AAC:
-		pieces = cutADTS(f, p.size)
+		pieces = p.adts.cut(f, p.size)
 	case media.Opus:
 		pieces = []media.Packet{{Payload: f.Data}}
 	}
@@ -50,14 +51,27 @@ func (p *Packetizer) Packetize(f *media.Frame) []media.Packet {
 	return pieces
 }
 
-// cutADTS puts one AAC access unit behind its ADTS header (ISO 14496-3 1.A.2)
-// and fragments what is too large; the marker then is on the last piece.
-func cutADTS(f *media.Frame, size int) []media.Packet {
-	header, err := aac.ADTSHeader(f.Track.Config, len(f.Data))
-	if err != nil {
-		return nil // announced without a usable AudioSpecificConfig: not sendable
+// adtsCutter puts one AAC access unit behind its ADTS header (ISO 14496-3
+// 1.A.2) and fragments what is too large; the marker then is on the last piece.
+type adtsCutter struct {
+	track  *media.Track
+	config aac.Config
+	usable bool
+}
+
+func (c *adtsCutter) cut(f *media.Frame, size int) []media.Packet {
+	if c.track != f.Track {
+		config, err := aac.ParseConfig(f.Track.Config)
+		c.track, c.config, c.usable = f.Track, config, err == nil
 	}
-	whole := append(append(make([]byte, 0, len(header)+len(f.Data)), header[:]...), f.Data...)
+	if !c.usable {
+		return nil // announced without a usable AudioSpecificConfig
+	}
+	whole, err := aac.AppendADTS(make([]byte, 0, len(f.Data)+7), c.config, len(f.Data))
+	if err != nil {
+		return nil // what ADTS cannot say cannot be sent this way
+	}
+	whole = append(whole, f.Data...)
 	pieces := make([]media.Packet, 0, len(whole)/size+1)
 	for len(whole) > 0 {
 		n := min(size, len(whole))

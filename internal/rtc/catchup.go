@@ -1,0 +1,120 @@
+package rtc
+
+import (
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// A viewer that joins in the middle of a group of pictures gets the key frame
+// at once and what follows it at a pace that shallow queues on its way can
+// bear, all with real timestamps. Then it reads with its group.
+const (
+	burstBytes    = 60_000           // a backlog as small as this goes out at once
+	catchUpFactor = 5                // times the stream's own rate
+	catchUpLeast  = 5_000_000 / 8    // bytes per second
+	catchUpMost   = 1 * time.Second  // a backlog takes no longer than this
+	replayMost    = 10 * time.Second // of media; an older key frame is shown alone
+	replayBytes   = 16 << 20
+)
+
+// rewind puts v at the newest key frame of its stream.
+func (sh *shard) rewind(g *group, v *viewer, now int64) {
+	v.video.jump = true
+	key := g.packets.NewestKey()
+	first := g.packets.At(key)
+	if key < 0 || first == nil {
+		v.phase = awaitKey
+		return
+	}
+	bytes := int64(0)
+	for pos := key; pos < g.cursor; pos++ {
+		if pk := g.packets.At(pos); pk != nil && pk.Kind == media.Video {
+			bytes += int64(len(pk.Payload))
+		}
+	}
+	span := max(time.Duration(now-first.Arrived), time.Millisecond)
+	v.pos, v.last, v.budget = key, now, 0
+	v.rate = max(int64(float64(bytes)/span.Seconds()*catchUpFactor), catchUpLeast, int64(float64(bytes)/catchUpMost.Seconds()))
+	if bytes <= burstBytes {
+		v.budget = bytes
+	}
+	sh.sendFrame(g, v) // the key frame, whatever it costs
+	if span > replayMost || bytes > replayBytes {
+		v.phase, v.video.jump = awaitKey, true
+		v.drop(reason.SkipKeyWait, int(g.cursor-v.pos))
+		return
+	}
+	if v.phase != catchUp {
+		v.phase = catchUp
+		sh.catching = append(sh.catching, v)
+	}
+	sh.advance(now)
+}
+
+// advance sends each catching-up viewer what its pace allows by now.
+func (sh *shard) advance(now int64) {
+	still := sh.catching[:0]
+	for _, v := range sh.catching {
+		if v.phase == catchUp {
+			sh.chase(v, now)
+		}
+		if v.phase == catchUp {
+			still = append(still, v)
+		}
+	}
+	clear(sh.catching[len(still):])
+	sh.catching = still
+}
+
+func (sh *shard) chase(v *viewer, now int64) {
+	g := sh.groups[v.packets]
+	if g.packets.NewestKey() > v.pos {
+		v.pos, v.video.jump = g.packets.NewestKey(), true // a newer start is a shorter way
+	}
+	v.budget += (now - v.last) * v.rate / int64(time.Second)
+	v.last = now
+	for v.pos < g.cursor {
+		if v.budget <= 0 {
+			return
+		}
+		if !sh.sendFrame(g, v) {
+			v.phase, v.video.jump = awaitKey, true
+			v.drop(reason.SkipOverrun, 1)
+			return
+		}
+	}
+	v.phase = liveEdge
+}
+
+// sendFrame sends the access unit at the viewer's position and moves behind it
+// and any sound in between. It reports whether the log still held it.
+func (sh *shard) sendFrame(g *group, v *viewer) bool {
+	c := &sh.cut
+	c.video = c.video[:0]
+	for v.pos < g.cursor {
+		pk := g.packets.At(v.pos)
+		if pk == nil {
+			return false
+		}
+		if pk.Kind == media.Video {
+			if pk.Start && len(c.video) > 0 {
+				break
+			}
+			c.video = append(c.video, pk)
+			v.budget -= int64(len(pk.Payload))
+			if pk.Composition != 0 && !v.video.format.BFrames {
+				sh.server.end(v.session, reason.BFrames)
+			}
+		}
+		v.pos++
+	}
+	c.split()
+	sh.out.limit = videoRuns
+	for _, s := range c.segments {
+		v.sendRun(sh.out, v.video, c.video[s.from:s.to])
+		sh.began(v)
+	}
+	return true
+}

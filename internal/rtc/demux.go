@@ -1,0 +1,226 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+// maxDatagram is larger than anything that a peer has reason to send.
+const maxDatagram = 2048
+
+// read reads one socket until it is closed.
+func (s *Server) read(_ int, sock *socket) {
+	buf := make([]byte, maxDatagram)
+	for {
+		n, from, err := sock.conn.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil || n == 0 {
+			continue // ICMP errors of single peers surface here
+		}
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		s.dispatch(buf[:n], from, nil, sock)
+	}
+}
+
+// dispatch sorts a datagram by its first byte (RFC 7983). stream is set when
+// it came over TCP. b is not kept.
+func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via *socket) {
+	first := b[0]
+	if first < 4 {
+		p := newPath(from, via.sixth)
+		p.stream = stream
+		s.onSTUN(b, p, via)
+		return
+	}
+	ses := s.byPath(&path{addr: from, stream: stream})
+	if ses == nil {
+		s.refuse(refusedUnknown)
+		return
+	}
+	switch {
+	case first >= 20 && first <= 63:
+		ses.onDTLS(b)
+	case first >= 128 && first <= 191 && len(b) >= rtcpHeaderLen && b[1] >= 192 && b[1] <= 223:
+		ses.onRTCP(b)
+	}
+}
+
+func (s *Server) refuse(why string) { s.metrics.BadDatagrams.WithLabelValues(why).Inc() }
+
+func (s *Server) byUfrag(ufrag string) *session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ufrags[ufrag]
+}
+
+func (s *Server) byPath(p *path) *session {
+	if p.stream != nil {
+		return p.stream.session.Load()
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.addrs[p.addr]
+}
+
+// adopt lets datagrams from p belong to ses, which has proved that p is its
+// own. It reports whether p was known, and whether there was room for it.
+func (s *Server) adopt(ses *session, p *path) (known, ok bool) {
+	if s.byPath(p) == ses {
+		return true, true
+	}
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.ended || len(ses.paths) >= maxPaths {
+		return false, false
+	}
+	ses.paths = append(ses.paths, p)
+	if p.stream != nil {
+		p.stream.session.Store(ses)
+		return false, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addrs[p.addr] = ses
+	return false, true
+}
+
+// end ends a session and says goodbye to a peer that has not done so. It
+// reports whether the session was still there.
+func (s *Server) end(ses *session, why reason.Reason) bool {
+	ses.mu.Lock()
+	if ses.ended {
+		ses.mu.Unlock()
+		return false
+	}
+	ses.ended = true
+	sec, paths, cancel, pipe := ses.secured, ses.paths, ses.cancel, ses.handshake
+	ses.mu.Unlock()
+	s.mu.Lock()
+	delete(s.ufrags, ses.ufrag)
+	delete(s.ids, ses.id)
+	for _, p := range paths {
+		if p.stream == nil && s.addrs[p.addr] == ses {
+			delete(s.addrs, p.addr)
+		}
+	}
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	if pipe != nil {
+		pipe.letGo()
+	}
+	if sec != nil && why != reason.ClosedByPeer {
+		if b, err := sec.records.closeNotify(); err == nil {
+			ses.send(b)
+		}
+	}
+	for _, p := range paths {
+		if p.stream != nil {
+			p.stream.finish()
+		}
+	}
+	s.metrics.Sessions.Dec()
+	s.metrics.Closed.WithLabelValues(string(why)).Inc()
+	ses.viewer.shard.post(command{kind: cmdLeave, viewer: ses.viewer, why: why})
+	return true
+}
+
+func (s *Server) endAll(why reason.Reason) {
+	s.mu.Lock()
+	s.closing = true
+	all := make([]*session, 0, len(s.ids))
+	for _, ses := range s.ids {
+		all = append(all, ses)
+	}
+	s.mu.Unlock()
+	for _, ses := range all {
+		s.end(ses, why)
+	}
+}
+
+// reap ends sessions that never connected or lost consent, until ctx ends.
+func (s *Server) reap(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var late []*session
+		now := time.Now()
+		s.mu.RLock()
+		for _, ses := range s.ids {
+			if _, is := s.overdue(ses, now); is {
+				late = append(late, ses)
+			}
+		}
+		s.mu.RUnlock()
+		for _, ses := range late {
+			if why, is := s.overdue(ses, now); is {
+				s.end(ses, why)
+			}
+		}
+	}
+}
+
+func (s *Server) overdue(ses *session, now time.Time) (reason.Reason, bool) {
+	if !ses.viewer.joined.Load() {
+		return reason.NeverConnected, now.Sub(ses.created) > s.cfg.Connect
+	}
+	return reason.ConsentLost, now.UnixNano()-ses.lastSeen.Load() > int64(s.cfg.Consent)
+}
+
+// announced returns the candidates of every answer.
+func (s *Server) announced() ([]sdp.Candidate, error) {
+	at := s.Addr()
+	ips := s.cfg.IPs
+	if len(ips) == 0 && !at.Addr().IsUnspecified() {
+		ips = []netip.Addr{at.Addr()}
+	}
+	if len(ips) == 0 {
+		var err error
+		if ips, err = interfaceAddrs(); err != nil {
+			return nil, err
+		}
+	}
+	var out []sdp.Candidate
+	for _, ip := range ips {
+		out = append(out, sdp.Candidate{IP: ip, Port: at.Port()})
+	}
+	for _, ip := range ips {
+		out = append(out, sdp.Candidate{IP: ip, Port: at.Port(), TCP: true})
+	}
+	return out, nil
+}
+
+// interfaceAddrs lists the addresses that peers may reach, loopback last and
+// only where there is nothing else.
+func interfaceAddrs() ([]netip.Addr, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	for _, a := range all {
+		p, err := netip.ParsePrefix(a.String())
+		if err != nil || p.Addr().IsLoopback() || p.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		out = append(out, p.Addr().Unmap())
+	}
+	if len(out) == 0 {
+		out = append(out, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	}
+	return out, nil
+}

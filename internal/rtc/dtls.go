@@ -1,0 +1,297 @@
+package rtc
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/crypto/ciphersuite"
+	"github.com/pion/dtls/v3/pkg/crypto/prf"
+	"github.com/pion/dtls/v3/pkg/protocol"
+	"github.com/pion/dtls/v3/pkg/protocol/alert"
+	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
+	"github.com/pion/srtp/v3"
+	"github.com/pion/transport/v4/deadline"
+)
+
+// A handshake is done by the library over an in-memory connection. Afterwards
+// the library's connection is let go: what stays of DTLS is two record keys,
+// to read and to write a close_notify, and the last flight, for a peer that
+// lost it.
+
+const (
+	handshakeTimeout = 10 * time.Second
+	flightInterval   = 150 * time.Millisecond
+	contentAlert     = 21
+	contentHandshake = 22
+	recordHeaderLen  = 13
+)
+
+// pipe is the connection that a handshake reads from and writes to.
+type pipe struct {
+	in       chan []byte
+	deadline *deadline.Deadline
+	write    func([]byte)
+
+	mu   sync.Mutex
+	last []byte // the last datagram written
+
+	once sync.Once
+	eof  chan struct{}
+}
+
+func newPipe(write func([]byte)) *pipe {
+	return &pipe{in: make(chan []byte, 8), deadline: deadline.New(), write: write, eof: make(chan struct{})}
+}
+
+// deliver hands a received datagram over, or drops it when eight wait.
+func (p *pipe) deliver(b []byte) {
+	select {
+	case p.in <- bytes.Clone(b):
+	default:
+	}
+}
+
+// letGo ends the library's goroutines without an alert to the peer.
+func (p *pipe) letGo() { p.once.Do(func() { close(p.eof) }) }
+
+func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	select {
+	case <-p.eof:
+		return 0, nil, io.EOF
+	default:
+	}
+	select {
+	case d := <-p.in:
+		return copy(b, d), pipeAddr{}, nil
+	case <-p.eof:
+		return 0, nil, io.EOF
+	case <-p.deadline.Done():
+		return 0, nil, os.ErrDeadlineExceeded
+	}
+}
+
+func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
+	p.mu.Lock()
+	p.last = bytes.Clone(b)
+	p.mu.Unlock()
+	p.write(b)
+	return len(b), nil
+}
+
+func (p *pipe) lastFlight() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+func (p *pipe) Close() error                       { p.letGo(); return nil }
+func (p *pipe) LocalAddr() net.Addr                { return pipeAddr{} }
+func (p *pipe) SetDeadline(t time.Time) error      { return p.SetReadDeadline(t) }
+func (p *pipe) SetReadDeadline(t time.Time) error  { p.deadline.Set(t); return nil }
+func (p *pipe) SetWriteDeadline(_ time.Time) error { return nil }
+
+// pipeAddr stands for the peer: ICE decides where it really is.
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "udp" }
+func (pipeAddr) String() string  { return "ice" }
+
+// secured is what a finished handshake leaves.
+type secured struct {
+	in, out  *protection
+	records  *records
+	lastSent []byte
+}
+
+var errFingerprint = errors.New("the peer's certificate is not the one in its offer")
+
+// handshake secures the transport that p carries. client says that we begin.
+// It blocks until done, for handshakeTimeout at most, and leaves no goroutine.
+func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [32]byte, client bool) (*secured, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	options := []dtls.Option{
+		dtls.WithCertificates(cert),
+		dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
+		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
+		dtls.WithFlightInterval(flightInterval),
+		dtls.WithInsecureSkipVerify(true), // the offer's fingerprint is what is checked
+		dtls.WithVerifyPeerCertificate(func(certs [][]byte, _ [][]*x509.Certificate) error {
+			if len(certs) == 0 {
+				return errFingerprint
+			}
+			sum := sha256.Sum256(certs[0])
+			if subtle.ConstantTimeCompare(sum[:], fingerprint[:]) != 1 {
+				return errFingerprint
+			}
+			return nil
+		}),
+	}
+	conn, err := dial(p, options, client)
+	if err != nil {
+		return nil, fmt.Errorf("start DTLS: %w", err)
+	}
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		p.letGo()
+		return nil, fmt.Errorf("DTLS handshake: %w", err)
+	}
+	defer p.letGo()
+	return takeKeys(conn, p, client)
+}
+
+func dial(p *pipe, options []dtls.Option, client bool) (*dtls.Conn, error) {
+	if client {
+		all := make([]dtls.ClientOption, 0, len(options))
+		for _, o := range options {
+			all = append(all, o)
+		}
+		return dtls.ClientWithOptions(p, pipeAddr{}, all...)
+	}
+	all := make([]dtls.ServerOption, 0, len(options)+2)
+	for _, o := range options {
+		all = append(all, o)
+	}
+	// ICE has proved the peer's address: no HelloVerifyRequest, one round trip less.
+	all = append(all, dtls.WithClientAuth(dtls.RequireAnyClientCert), dtls.WithInsecureSkipVerifyHello(true))
+	return dtls.ServerWithOptions(p, pipeAddr{}, all...)
+}
+
+// takeKeys exports what outlives the library's connection.
+func takeKeys(conn *dtls.Conn, p *pipe, client bool) (*secured, error) {
+	state, ok := conn.ConnectionState()
+	if !ok {
+		return nil, errors.New("read DTLS state: none")
+	}
+	chosen, _ := conn.SelectedSRTPProtectionProfile()
+	profile, saltLen := srtp.ProtectionProfileAes128CmHmacSha1_80, cmSaltLen
+	if chosen == dtls.SRTP_AEAD_AES_128_GCM {
+		profile, saltLen = srtp.ProtectionProfileAeadAes128Gcm, gcmSaltLen
+	} else if chosen != dtls.SRTP_AES128_CM_HMAC_SHA1_80 {
+		return nil, errors.New("the peer takes no SRTP profile of ours")
+	}
+	// RFC 5764 section 4.2: client key, server key, client salt, server salt.
+	m, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*(masterKeyLen+saltLen))
+	if err != nil {
+		return nil, fmt.Errorf("export SRTP keys: %w", err)
+	}
+	keys, salts := [2][]byte{m[:masterKeyLen], m[masterKeyLen : 2*masterKeyLen]}, m[2*masterKeyLen:]
+	own := 1
+	if client {
+		own = 0
+	}
+	side := func(i int) (*protection, error) {
+		return newProtection(profile, keys[i], salts[i*saltLen:(i+1)*saltLen], i == own)
+	}
+	s := &secured{lastSent: p.lastFlight()}
+	if s.out, err = side(own); err != nil {
+		return nil, err
+	}
+	if s.in, err = side(1 - own); err != nil {
+		return nil, err
+	}
+	if s.records, err = newRecords(&state, client); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// records reads and writes the alerts of an established association.
+type records struct {
+	cipher *ciphersuite.GCM
+	next   uint64 // record number of the next alert out
+}
+
+// dtlsState has the fields of the library's serialized state that are needed.
+type dtlsState struct {
+	LocalRandom, RemoteRandom [32]byte
+	MasterSecret              []byte
+	SequenceNumber            uint64
+}
+
+func newRecords(state *dtls.State, client bool) (*records, error) {
+	blob, err := state.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("read DTLS state: %w", err)
+	}
+	var s dtlsState
+	if err := gob.NewDecoder(bytes.NewReader(blob)).Decode(&s); err != nil {
+		return nil, fmt.Errorf("decode DTLS state: %w", err)
+	}
+	clientRandom, serverRandom := s.RemoteRandom[:], s.LocalRandom[:]
+	if client {
+		clientRandom, serverRandom = serverRandom, clientRandom
+	}
+	k, err := prf.GenerateEncryptionKeys(s.MasterSecret, clientRandom, serverRandom, 0, 16, 4, sha256.New)
+	if err != nil {
+		return nil, fmt.Errorf("derive DTLS keys: %w", err)
+	}
+	local, localIV, remote, remoteIV := k.ServerWriteKey, k.ServerWriteIV, k.ClientWriteKey, k.ClientWriteIV
+	if client {
+		local, localIV, remote, remoteIV = remote, remoteIV, local, localIV
+	}
+	c, err := ciphersuite.NewGCM(local, localIV, remote, remoteIV)
+	if err != nil {
+		return nil, fmt.Errorf("make DTLS cipher: %w", err)
+	}
+	return &records{cipher: c, next: s.SequenceNumber}, nil
+}
+
+// closes says whether datagram holds an authentic close_notify or fatal alert.
+func (r *records) closes(datagram []byte) bool {
+	for len(datagram) >= recordHeaderLen {
+		n := recordHeaderLen + int(binary.BigEndian.Uint16(datagram[11:]))
+		if n > len(datagram) {
+			return false
+		}
+		record := datagram[:n]
+		datagram = datagram[n:]
+		if record[0] != contentAlert || binary.BigEndian.Uint16(record[3:]) == 0 {
+			continue
+		}
+		var h recordlayer.Header
+		if h.Unmarshal(record) != nil {
+			continue
+		}
+		plain, err := r.cipher.Decrypt(h, bytes.Clone(record))
+		if err != nil || len(plain) < recordHeaderLen+2 {
+			continue
+		}
+		level, description := alert.Level(plain[recordHeaderLen]), alert.Description(plain[recordHeaderLen+1])
+		if level == alert.Fatal || description == alert.CloseNotify {
+			return true
+		}
+	}
+	return false
+}
+
+// closeNotify returns the datagram that says goodbye.
+func (r *records) closeNotify() ([]byte, error) {
+	record := &recordlayer.RecordLayer{
+		Header: recordlayer.Header{
+			ContentType: protocol.ContentTypeAlert, Version: protocol.Version1_2, Epoch: 1, SequenceNumber: r.next,
+		},
+		Content: &alert.Alert{Level: alert.Warning, Description: alert.CloseNotify},
+	}
+	r.next++
+	raw, err := record.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("write close_notify: %w", err)
+	}
+	return r.cipher.Encrypt(record, raw)
+}

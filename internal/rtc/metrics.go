@@ -1,0 +1,62 @@
+package rtc
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics of the room. Label values of "reason" are those of package reason.
+type Metrics struct {
+	Sessions     prometheus.Gauge
+	Closed       *prometheus.CounterVec
+	Packets      prometheus.Counter
+	Bytes        prometheus.Counter
+	SendCalls    prometheus.Counter
+	Drops        *prometheus.CounterVec
+	NACKed       prometheus.Counter
+	Resent       prometheus.Counter
+	PLI          prometheus.Counter
+	Forward      prometheus.Histogram
+	AgeAtSend    prometheus.Histogram
+	FirstPacket  prometheus.Histogram
+	CaptureDelay prometheus.Histogram
+	BadDatagrams *prometheus.CounterVec
+}
+
+// NewMetrics registers the room's metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	fine := []float64{.0002, .0005, .001, .0015, .002, .003, .005, .01, .02, .04, .1, .3, 1, 3}
+	return &Metrics{
+		Sessions: f.NewGauge(prometheus.GaugeOpts{Name: "millrace_rtc_sessions",
+			Help: "WebRTC sessions, connected or connecting."}),
+		Closed: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_closed_total",
+			Help: "Ended sessions by reason."}, []string{"reason"}),
+		Packets: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_sent_total",
+			Help: "RTP and RTCP packets sent to viewers."}),
+		Bytes: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_bytes_sent_total",
+			Help: "Bytes of those, without UDP and IP headers."}),
+		SendCalls: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_send_calls_total",
+			Help: "System calls that sent them."}),
+		Drops: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_packets_dropped_total",
+			Help: "Packets not sent to a viewer, by reason."}, []string{"reason"}),
+		NACKed: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_nacked_total",
+			Help: "Packets that viewers asked for again."}),
+		Resent: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_resent_total",
+			Help: "Packets that were sent again."}),
+		PLI: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_key_frame_requests_total",
+			Help: "PLI and FIR of viewers."}),
+		Forward: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_forward_seconds", Buckets: fine,
+			Help: "From a frame's arrival to its last packet's send to a shard's last viewer."}),
+		AgeAtSend: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_age_at_send_seconds", Buckets: fine,
+			Help: "Age of the oldest packet of a batch when its shard begins to send it."}),
+		FirstPacket: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_first_packet_seconds",
+			Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+			Help:    "From the answered offer to the first media packet."}),
+		CaptureDelay: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_capture_to_send_seconds",
+			Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+			Help:    "From a frame's capture, true or estimated, to its send."}),
+		BadDatagrams: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_datagrams_refused_total",
+			Help: "Received datagrams that were not acted on, by reason."}, []string{"reason"}),
+	}
+}

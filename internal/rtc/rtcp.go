@@ -1,0 +1,95 @@
+package rtc
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"millrace/internal/media"
+)
+
+// feedback reads a compound RTCP packet from the viewer. A reader goroutine
+// calls it; what concerns egress is posted to the shard.
+func (v *viewer) feedback(plain []byte) {
+	all, err := rtcp.Unmarshal(plain)
+	if err != nil {
+		v.session.server.refuse(refusedSRTCP)
+		return
+	}
+	for _, p := range all {
+		switch p := p.(type) {
+		case *rtcp.TransportLayerNack:
+			c := command{kind: cmdNACK, viewer: v, ssrc: p.MediaSSRC}
+			for _, pair := range p.Nacks {
+				c.lost = append(c.lost, pair.PacketList()...)
+			}
+			v.shard.post(c)
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			v.shard.post(command{kind: cmdPLI, viewer: v})
+		case *rtcp.ReceiverReport:
+			v.receiverReport(p.Reports, time.Now().UnixNano())
+		}
+	}
+}
+
+// receiverReport takes the round-trip time (RFC 3550 section 6.4.1) and loss.
+func (v *viewer) receiverReport(reports []rtcp.ReceptionReport, now int64) {
+	for _, r := range reports {
+		v.lost.Store(r.TotalLost)
+		if r.LastSenderReport == 0 {
+			continue
+		}
+		rtt := uint32(ntp(now)>>16) - r.LastSenderReport - r.Delay
+		if d := time.Duration(rtt) * time.Second >> 16; d < 10*time.Second {
+			v.rtt.Store(int64(max(d, time.Millisecond)))
+		}
+	}
+}
+
+// cname is the same for all streams of a session (RFC 3550 section 6.5.1).
+const cname = "rts"
+
+// report appends a compound of a sender report and a source description for t.
+// The RTP timestamp is that of the capture time now, which lets players put
+// tracks in step and name the delay.
+func (t *sendTrack) report(b []byte, now, clockOffset int64) []byte {
+	at := len(b)
+	b = append(b, 0x80, 200, 0, 6)
+	b = binary.BigEndian.AppendUint32(b, t.ssrc)
+	b = binary.BigEndian.AppendUint64(b, ntp(now))
+	b = binary.BigEndian.AppendUint32(b, t.timestamp(media.Time(now-clockOffset)))
+	b = binary.BigEndian.AppendUint32(b, t.packets)
+	b = binary.BigEndian.AppendUint32(b, t.octets)
+	b = append(b, 0x81, 202, 0, 0)
+	from := len(b)
+	b = binary.BigEndian.AppendUint32(b, t.ssrc)
+	b = append(b, 1, byte(len(cname)))
+	b = append(b, cname...)
+	b = append(b, 0)
+	for (len(b)-at)%4 != 0 {
+		b = append(b, 0)
+	}
+	binary.BigEndian.PutUint16(b[from-2:], uint16((len(b)-from)/4))
+	return b
+}
+
+// sendReports sends the viewer's sender reports. clockOffset is the stream's
+// capture clock: Unix ns of stream time 0.
+func (v *viewer) sendReports(o *outbox, now, clockOffset int64) {
+	p := v.session.path.Load()
+	for _, t := range []*sendTrack{v.video, v.audio} {
+		if t == nil || p == nil {
+			continue
+		}
+		var scratch [64]byte
+		plain := t.report(scratch[:0], now, clockOffset)
+		from := o.begin(len(plain) + 32)
+		sealed, err := v.out.sealRTCP(o.arena, plain)
+		if err != nil {
+			continue
+		}
+		o.arena = sealed
+		o.end(p, from, len(sealed)-from)
+	}
+}

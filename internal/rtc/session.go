@@ -1,0 +1,184 @@
+package rtc
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"millrace/internal/catalog"
+	"millrace/internal/live"
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+// session is one viewer from its offer to its end. Until it is connected the
+// readers and its handshake own it; then its shard owns the egress (viewer).
+type session struct {
+	id          string
+	ufrag, pwd  string
+	remoteUfrag string
+	remotePwd   string
+	fingerprint [32]byte
+	client      bool // we begin the DTLS handshake
+	tieBreaker  uint64
+	created     time.Time
+	server      *Server
+	reader      *live.Reader
+	viewer      *viewer
+
+	path     atomic.Pointer[path] // chosen by the peer; nil before
+	via      atomic.Pointer[socket]
+	lastSeen atomic.Int64 // Unix ns of the last authentic datagram
+
+	mu        sync.Mutex
+	paths     []*path // addresses that proved themselves
+	handshake *pipe   // while one runs
+	secured   *secured
+	ended     bool
+	cancel    context.CancelFunc // of the handshake
+}
+
+// token returns n random bytes in the alphabet that ICE allows.
+func token(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// iceToken is token in ICE's own alphabet (RFC 8839 section 5.4).
+func iceToken(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return base64.RawStdEncoding.EncodeToString(b)
+}
+
+func newSession(s *Server, offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode catalog.Mode) *session {
+	var seed [24]byte
+	_, _ = rand.Read(seed[:])
+	ses := &session{
+		id: token(18), ufrag: iceToken(6), pwd: iceToken(24),
+		remoteUfrag: offer.Ufrag, remotePwd: offer.Pwd, fingerprint: offer.Fingerprint,
+		client:     offer.AnswerSetup() == "active",
+		tieBreaker: binary.BigEndian.Uint64(seed[:]),
+		created:    time.Now(), server: s, reader: r,
+	}
+	ses.viewer = newViewer(ses, sel, mode, seed[8:])
+	ses.seen()
+	return ses
+}
+
+// sendVia sends one datagram outside of the shard: STUN, DTLS.
+func (ses *session) sendVia(p *path, via *socket, b []byte) {
+	if p.stream != nil {
+		p.stream.enqueue(b)
+		return
+	}
+	_ = via.write(b, p.addr) // lost datagrams are the peer's to repeat
+}
+
+// send sends one datagram on the chosen path.
+func (ses *session) send(b []byte) {
+	if p, via := ses.path.Load(), ses.via.Load(); p != nil {
+		ses.sendVia(p, via, b)
+	}
+}
+
+// choose makes p the path of everything that is sent from now on.
+func (ses *session) choose(p *path, via *socket) {
+	if old := ses.path.Load(); old != nil && old.addr == p.addr && old.stream == p.stream {
+		return
+	}
+	ses.via.Store(via)
+	ses.path.Store(p)
+	if ses.client {
+		ses.beginHandshake()
+	}
+}
+
+// onDTLS takes a DTLS datagram.
+func (ses *session) onDTLS(b []byte) {
+	ses.mu.Lock()
+	sec, p := ses.secured, ses.handshake
+	ses.mu.Unlock()
+	if sec != nil {
+		switch {
+		case b[0] == contentHandshake:
+			ses.send(sec.lastSent) // our last flight was lost
+		case sec.records.closes(b):
+			ses.server.end(ses, reason.ClosedByPeer)
+		}
+		return
+	}
+	if p == nil {
+		p = ses.beginHandshake()
+	}
+	if p != nil {
+		p.deliver(b)
+	}
+}
+
+// beginHandshake starts the handshake goroutine unless there is one.
+func (ses *session) beginHandshake() *pipe {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.ended || ses.secured != nil || ses.handshake != nil {
+		return ses.handshake
+	}
+	p := newPipe(ses.send)
+	ctx, cancel := context.WithCancel(context.Background())
+	ses.handshake, ses.cancel = p, cancel
+	ses.server.running.Go(func() {
+		defer cancel()
+		ses.runHandshake(ctx, p)
+	})
+	return p
+}
+
+func (ses *session) runHandshake(ctx context.Context, p *pipe) {
+	s := ses.server
+	select {
+	case s.handshakes <- struct{}{}:
+	case <-ctx.Done():
+		p.letGo()
+		return
+	}
+	sec, err := handshake(ctx, p, s.certificate, ses.fingerprint, ses.client)
+	<-s.handshakes
+	ses.mu.Lock()
+	ses.handshake = nil
+	if err == nil && !ses.ended {
+		ses.secured = sec
+	}
+	ended := ses.ended
+	ses.mu.Unlock()
+	switch {
+	case ended:
+	case err != nil:
+		s.log.Warn("handshake failed", "session", ses.id, "stream", ses.reader.Name().String(), "err", err)
+		s.end(ses, reason.HandshakeFailed)
+	default:
+		ses.viewer.connected(sec)
+		ses.viewer.shard.post(command{kind: cmdJoin, viewer: ses.viewer})
+	}
+}
+
+// onRTCP takes an SRTCP packet.
+func (ses *session) onRTCP(b []byte) {
+	ses.mu.Lock()
+	sec := ses.secured
+	ses.mu.Unlock()
+	if sec == nil {
+		return
+	}
+	plain, err := sec.in.openRTCP(b)
+	if err != nil {
+		ses.server.refuse(refusedSRTCP)
+		return
+	}
+	ses.seen()
+	ses.viewer.feedback(plain)
+}

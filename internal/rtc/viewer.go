@@ -1,0 +1,188 @@
+package rtc
+
+import (
+	"sync/atomic"
+	"time"
+
+	"millrace/internal/catalog"
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+// phase is where a viewer's video stands.
+type phase uint8
+
+const (
+	awaitKey  phase = iota // undecodable until the next key frame
+	catchUp                // reads behind its group, at its own pace
+	liveEdge               // reads with its group
+	audioOnly              // wants no video
+)
+
+// viewer is the egress side of a session. Once it has joined, only its shard
+// touches what is below shard.
+type viewer struct {
+	session      *session
+	shard        *shard
+	joined       atomic.Bool
+	rtt          atomic.Int64 // ns, from receiver reports; 0: not known
+	lost         atomic.Uint32
+	video, audio *sendTrack
+	playout      uint32 // the playout-delay extension's value
+
+	packets *live.Packets
+	out     *protection
+	wide    uint16 // next transport-wide sequence number
+	phase   phase
+	pos     int64 // next packet, while catching up
+	budget  int64 // bytes that may be sent now, while catching up
+	rate    int64 // bytes per second, while catching up
+	last    int64 // when the budget was last filled, Unix ns
+	began   bool  // media has been sent
+	left    bool
+	replays int64 // when a PLI last rewound it
+	joinAt  int64
+	totals  totals
+}
+
+// totals is what the closing log line says.
+type totals struct {
+	packets, bytes uint64
+	drops          map[reason.Reason]uint64
+	nacked, resent uint64
+	pli            uint64
+}
+
+// playoutDelay encodes least and most delay (units of 10 ms, 12 bits each).
+func playoutDelay(least, most time.Duration) uint32 {
+	const unit = 10 * time.Millisecond
+	return uint32(least/unit)<<12 | uint32(most/unit)
+}
+
+func newViewer(ses *session, sel sdp.Selection, mode catalog.Mode, seed []byte) *viewer {
+	v := &viewer{session: ses, playout: playoutDelay(0, 400*time.Millisecond)}
+	if mode == catalog.HalfSecond {
+		v.playout = playoutDelay(0, 0)
+	}
+	v.video = newSendTrack(sel.Video, seed)
+	// The audio's numbers come from other bits of the same seed.
+	mixed := make([]byte, len(seed))
+	for i := range seed {
+		mixed[i] = seed[len(seed)-1-i] ^ 0xA5
+	}
+	v.audio = newSendTrack(sel.Audio, mixed)
+	v.totals.drops = map[reason.Reason]uint64{}
+	return v
+}
+
+// connected hands the keys over, before the viewer joins its shard.
+func (v *viewer) connected(sec *secured) {
+	v.out = sec.out
+	v.packets = v.session.reader.Packets()
+}
+
+func (v *viewer) drop(why reason.Reason, n int) {
+	if n > 0 {
+		v.totals.drops[why] += uint64(n)
+	}
+}
+
+// seal appends pk to the outbox's arena as the next packet of t.
+func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte) bool {
+	at := len(o.arena)
+	out := t.place(pk.Seq)
+	o.arena = o.arena[:at+maxHeader]
+	n := t.header(o.arena[at:], pk, t.format.PT, t.ssrc, out, v.wide, v.playout)
+	if t.numbered {
+		v.wide++
+	}
+	sealed, err := v.out.sealRTP(o.arena[:at+n], at, n, payload, t.ssrc, out, &o.iv)
+	if err != nil {
+		o.arena = o.arena[:at]
+		return false
+	}
+	o.arena = sealed
+	t.packets++
+	t.octets += uint32(len(payload))
+	v.totals.packets++
+	v.totals.bytes += uint64(len(sealed) - at)
+	return true
+}
+
+// sendRun sends packets of equal payload length (but the last) as one run.
+func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
+	p := v.session.path.Load()
+	if p == nil {
+		return
+	}
+	from := o.begin(len(pks) * (maxHeader + len(pks[0].Payload) + gcmTagLen))
+	segment := 0
+	for _, pk := range pks {
+		before := len(o.arena)
+		if v.seal(o, t, pk, pk.Payload) && segment == 0 {
+			segment = len(o.arena) - before
+		}
+	}
+	o.end(p, from, max(segment, 1))
+}
+
+// sendAudio sends one audio packet.
+func (v *viewer) sendAudio(o *outbox, pk *media.Packet, latm []byte) {
+	p := v.session.path.Load()
+	if p == nil {
+		return
+	}
+	payload := pk.Payload
+	if v.audio.format.Framing == sdp.FramingLATM {
+		payload = latm
+	}
+	from := o.begin(maxHeader + len(payload) + gcmTagLen)
+	if v.seal(o, v.audio, pk, payload) {
+		o.end(p, from, len(o.arena)-from)
+	}
+}
+
+// resend answers a NACK for one packet.
+func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, now int64) bool {
+	out, seq, ok := t.sent(low)
+	if !ok {
+		return false
+	}
+	pk := v.packets.BySeq(kind, seq)
+	rtt := max(time.Duration(v.rtt.Load()), 20*time.Millisecond)
+	p := v.session.path.Load()
+	if pk == nil || p == nil || !t.mayResend(out, now, rtt) {
+		return false
+	}
+	payload := pk.Payload
+	if kind == media.Audio && t.format.Framing == sdp.FramingLATM {
+		payload = latmFromADTS(payload)
+	}
+	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
+	o.arena = o.arena[:from+maxHeader+2+len(payload)]
+	pt, ssrc, number := t.format.PT, t.ssrc, out
+	if t.format.RTXPT != 0 {
+		pt, ssrc, number = t.format.RTXPT, t.rtxSSRC, t.nextRTX
+		t.nextRTX++
+	}
+	n := t.header(o.arena[from:], pk, pt, ssrc, number, v.wide, v.playout)
+	if t.numbered {
+		v.wide++
+	}
+	body := o.arena[from+n : from+n]
+	if t.format.RTXPT != 0 { // RFC 4588 section 4
+		body = append(body, byte(out>>8), byte(out))
+	}
+	body = append(body, payload...)
+	sealed, err := v.out.sealRTP(o.arena[:from+n], from, n, body, ssrc, number, &o.iv)
+	if err != nil {
+		o.arena = o.arena[:from]
+		return false
+	}
+	o.arena = sealed
+	o.end(p, from, len(sealed)-from)
+	v.totals.resent++
+	return true
+}
