@@ -5,8 +5,8 @@ import "time"
 // Bounds of a log's tail. Within them a log keeps everything since the newest
 // key frame, and at least keepAge for retransmissions and slow readers.
 const (
-	keepAge  = 3 * time.Second
-	maxAge   = 20 * time.Second // of a GOP; a longer one loses its beginning
+	keepAge  = tooOld + time.Second // readers skip by age before the log overruns them
+	maxAge   = 20 * time.Second     // of a GOP; a longer one loses its beginning
 	maxBytes = 64 << 20
 	// entryBytes is what an entry takes besides its payload, so that a flood of
 	// tiny or empty frames is bounded as well.

@@ -162,8 +162,8 @@ func (r *Reader) Skips() map[reason.Reason]uint64 {
 }
 
 // Packets returns the stream's fast view, deriving it when this is the first
-// reader that wants it. It stays valid until Close; a closed reader gets an
-// empty one.
+// reader that wants it. It stays valid until Close; the one of a closed reader
+// grows no more.
 func (r *Reader) Packets() *Packets {
 	r.mu.Lock()
 	defer r.mu.Unlock()
