@@ -1,0 +1,92 @@
+package signal
+
+import (
+	"context"
+	"errors"
+
+	"millrace/internal/catalog"
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+// choose decides what of the stream goes to the viewer, and from which variant
+// of it. It takes over r, and returns it or the variant's reader, which is then
+// the caller's; on an error there is none.
+func (s *Server) choose(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish, r *live.Reader, mode catalog.Mode) (*live.Reader, sdp.Selection, error) {
+	if w.audio && needsOpus(offer, r) {
+		variant, err := s.convert(ctx, q, offer, w, r, mode)
+		if err != nil {
+			r.Close()
+			return nil, sdp.Selection{}, err
+		}
+		if variant != nil {
+			r.Close()
+			r = variant
+		}
+	}
+	video, audio := w.tracks(r)
+	sel, err := offer.SelectPlay(video, audio)
+	if err != nil {
+		r.Close()
+		return nil, sdp.Selection{}, err
+	}
+	if sel.Audio == nil && w.audio && offer.Wants(media.Audio) {
+		s.silent(q, r, audio)
+	}
+	return r, sel, nil
+}
+
+// needsOpus says whether the viewer can hear the stream only after conversion.
+func needsOpus(offer *sdp.Offer, r *live.Reader) bool {
+	_, audio := r.Tracks()
+	return audio != nil && audio.Codec == media.AAC && offer.TakesOpus() && !offer.TakesAAC()
+}
+
+// convert returns a reader of the stream's Opus variant. It is nil without an
+// error when there is none to be had and a picture to show all the same. The
+// source's reader stays open meanwhile, so that its stream is not given up.
+func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish, source *live.Reader, mode catalog.Mode) (*live.Reader, error) {
+	video, _ := w.tracks(source)
+	if mode == catalog.HalfSecond {
+		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: "the stream's audio is AAC, the offer takes none, and a half-second domain converts nothing"}
+	}
+	picture := video != nil && offer.Wants(media.Video)
+	if picture {
+		if _, err := offer.SelectPlay(video, nil); err != nil {
+			return nil, err // before a conversion is started for nobody
+		}
+	}
+	r, _, err := s.admission.Play(ctx, q, live.VariantOpus)
+	if err == nil {
+		return r, nil
+	}
+	var denied *catalog.Denied
+	if !picture || errors.As(err, &denied) || ctx.Err() != nil || errors.Is(err, live.ErrShutdown) {
+		return nil, err
+	}
+	return nil, nil
+}
+
+// tracks returns the reader's tracks that the viewer asked for.
+func (w wish) tracks(r *live.Reader) (video, audio *media.Track) {
+	video, audio = r.Tracks()
+	if !w.video {
+		video = nil
+	}
+	if !w.audio {
+		audio = nil
+	}
+	return video, audio
+}
+
+// silent notes that a viewer gets no sound from a stream that has some.
+func (s *Server) silent(q catalog.Request, r *live.Reader, audio *media.Track) {
+	switch {
+	case audio != nil:
+		s.metrics.mute(q.Protocol, reason.Codec)
+	case r.Name().Variant == live.VariantOpus:
+		s.metrics.mute(q.Protocol, reason.NoDecoder)
+	}
+}

@@ -1,0 +1,27 @@
+package signal
+
+import "time"
+
+// Config holds the limits of a Server. Zero values mean the defaults.
+type Config struct {
+	// Timeout bounds reading a request and admission together. 4.5 s, which
+	// leaves half a second of the players' five for the way there and back.
+	Timeout time.Duration
+	// MaxPending is how many requests are worked on at once; further ones are
+	// turned away. 1024.
+	MaxPending int
+}
+
+// maxBody is the most that is read of a request, in bytes. The largest offer
+// seen, as JSON, has 7.3 kB.
+const maxBody = 64 << 10
+
+func (c Config) withDefaults() Config {
+	if c.Timeout == 0 {
+		c.Timeout = 4500 * time.Millisecond
+	}
+	if c.MaxPending == 0 {
+		c.MaxPending = 1024
+	}
+	return c
+}
