@@ -28,6 +28,7 @@ type Reader struct {
 	streams   map[uint32]*chunkStream
 	partial   int // chunk streams with an unfinished message
 	buffered  int // capacity of their bodies
+	scratch   [11]byte
 }
 
 // chunkStream is what later chunks of the same id leave out of their headers.
@@ -127,7 +128,8 @@ func (r *Reader) basicHeader() (format byte, id uint32, err error) {
 	r.received++
 	id = uint32(first & 0x3f)
 	if id < 2 {
-		var more [2]byte
+		more := r.scratch[:2]
+		more[1] = 0
 		if err := r.full(more[:1+id]); err != nil {
 			return 0, 0, unexpected(err)
 		}
@@ -149,8 +151,7 @@ func (r *Reader) messageHeader(format byte, cs *chunkStream) error {
 	if format == 2 && !cs.begun {
 		return fmt.Errorf("%w: first header of a chunk stream is of type 2", ErrProtocol)
 	}
-	var buf [11]byte
-	h := buf[:headerSizes[format]]
+	h := r.scratch[:headerSizes[format]]
 	if err := r.full(h); err != nil {
 		return err
 	}
@@ -165,10 +166,11 @@ func (r *Reader) messageHeader(format byte, cs *chunkStream) error {
 		cs.stream = binary.LittleEndian.Uint32(h[7:])
 	}
 	if cs.extended = cs.field == extended; cs.extended {
-		if err := r.full(buf[:4]); err != nil {
+		h = r.scratch[:4]
+		if err := r.full(h); err != nil {
 			return err
 		}
-		cs.field = binary.BigEndian.Uint32(buf[:])
+		cs.field = binary.BigEndian.Uint32(h)
 	}
 	if format == 0 {
 		cs.timestamp = cs.field

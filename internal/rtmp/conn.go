@@ -1,0 +1,331 @@
+package rtmp
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluenviron/gortmplib/pkg/handshake"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/rtmpchunk"
+)
+
+const (
+	writeTimeout = 5 * time.Second
+	// lingering is how long a connection waits for its peer to read why it was
+	// ended: closing at once would make the kernel reset it and drop the reason.
+	lingering    = time.Second
+	maxLingering = 4 << 20 // bytes
+
+	windowSize   = 2_500_000 // acknowledgement window, both ways, in bytes
+	outChunkSize = 4096
+)
+
+// conn is one connection. Its own goroutine does all reading and writing.
+type conn struct {
+	server *Server
+	net    *timedConn
+	in     *rtmpchunk.Reader
+	out    *rtmpchunk.Writer
+	peer   string
+
+	window    uint64 // bytes after which the peer wants an acknowledgement
+	acked     uint64
+	app       string // of connect
+	tcURL     string
+	connected bool
+	fcPublish bool
+	leaving   bool   // the publisher has said goodbye
+	stream    uint32 // message stream that publishes
+
+	address   address
+	publisher *live.Publisher
+	ingest    *ingest
+}
+
+// serve is the life of a connection; it writes its one log line.
+func (s *Server) serve(ctx context.Context, nc net.Conn) {
+	s.metrics.connections.Inc()
+	defer s.metrics.connections.Dec()
+	began := time.Now()
+	c := &conn{server: s, net: &timedConn{Conn: nc}, peer: nc.RemoteAddr().String(), window: windowSize}
+	c.in = rtmpchunk.NewReader(c.net, s.config.strangerLimits())
+	c.out = rtmpchunk.NewWriter(c.net)
+	defer nc.Close()
+
+	err := c.run(ctx)
+	code, why := judge(err)
+	if code != "" {
+		c.sayGoodbye(code, err)
+	}
+	if c.publisher != nil {
+		c.publisher.Close(why)
+	}
+	s.metrics.closed.WithLabelValues(string(why)).Inc()
+	c.logEnd(ctx, why, err, time.Since(began))
+}
+
+func (c *conn) logEnd(ctx context.Context, why reason.Reason, err error, lasted time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("stream", strings.Trim(c.address.path(), "/")), slog.String("proto", "rtmp"), slog.String("peer", c.peer),
+		slog.String("reason", string(why)), slog.Any("err", err),
+		slog.Duration("lasted", lasted.Round(time.Millisecond)), slog.Uint64("bytes", c.in.Received()),
+	}
+	if c.ingest != nil {
+		attrs = append(attrs, slog.Uint64("video", c.ingest.frames[media.Video]), slog.Uint64("audio", c.ingest.frames[media.Audio]),
+			slog.Uint64("dropped", c.ingest.drops))
+	}
+	c.server.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "rtmp connection closed", attrs...)
+}
+
+// run returns why the connection ends, never nil.
+func (c *conn) run(ctx context.Context) error {
+	late := time.Now().Add(c.server.config.PublishTimeout)
+	c.net.until(late)
+	stop := context.AfterFunc(ctx, c.net.interrupt)
+	defer stop()
+	err := c.approach(ctx, late)
+	if err == nil {
+		err = c.receive(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case c.leaving:
+		return errDone
+	case c.publisher != nil && c.publisher.Err() != nil:
+		return c.publisher.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.publisher == nil:
+		return errLate
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errIdle
+	}
+	return err
+}
+
+// approach leads from the first byte to the admission.
+func (c *conn) approach(ctx context.Context, late time.Time) error {
+	if err := c.handshake(); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	c.in.Progress = c.acknowledge
+	ctx, cancel := context.WithDeadline(ctx, late)
+	defer cancel()
+	for c.publisher == nil {
+		m, err := c.in.Next()
+		if err != nil {
+			return fmt.Errorf("read message: %w", err)
+		}
+		if err := c.dispatch(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handshake is plain RTMP only. Its first byte is the version, 3; RTMPE has 6
+// and TLS 22.
+func (c *conn) handshake() error {
+	var version [1]byte
+	if _, err := io.ReadFull(c.net, version[:]); err != nil {
+		return err
+	}
+	if version[0] != 3 {
+		return fmt.Errorf("version %d is not plain RTMP", version[0])
+	}
+	_, _, err := handshake.DoServer(struct {
+		io.Reader
+		io.Writer
+	}{io.MultiReader(bytes.NewReader(version[:]), c.net), c.net}, false)
+	return err
+}
+
+// receive reads what a publisher sends.
+func (c *conn) receive(ctx context.Context) error {
+	m := c.server.metrics
+	m.publishers.Inc()
+	defer m.publishers.Dec()
+	c.in.SetLimits(c.server.config.limits())
+	c.net.idle(c.server.config.IdleTimeout)
+
+	ended, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		select {
+		case <-c.publisher.Done():
+			c.net.interrupt()
+		case <-ended:
+		}
+	}()
+	defer func() { close(ended); <-gone }()
+
+	counted := uint64(0)
+	for {
+		msg, err := c.in.Next()
+		m.received.Add(float64(c.in.Received() - counted))
+		counted = c.in.Received()
+		if err != nil {
+			return fmt.Errorf("read message: %w", err)
+		}
+		if err := c.dispatch(ctx, msg); err != nil {
+			return err
+		}
+	}
+}
+
+// dispatch handles one message of any type. What is not known is passed over.
+func (c *conn) dispatch(ctx context.Context, m rtmpchunk.Message) error {
+	switch m.Type {
+	case rtmpchunk.TypeAudio, rtmpchunk.TypeVideo, rtmpchunk.TypeDataAMF0, rtmpchunk.TypeDataAMF3:
+		if c.ingest != nil {
+			return c.ingest.message(m, time.Now())
+		}
+		c.passOver()
+	case rtmpchunk.TypeCommandAMF0, rtmpchunk.TypeCommandAMF3:
+		cmd, err := parseCommand(m)
+		if err != nil {
+			c.passOver()
+			return nil
+		}
+		return c.command(ctx, cmd)
+	case rtmpchunk.TypeWindowAckSize:
+		if len(m.Body) >= 4 {
+			c.window = max(uint64(binary.BigEndian.Uint32(m.Body)), 1)
+		}
+	case rtmpchunk.TypeUserControl:
+		return c.userControl(m)
+	case rtmpchunk.TypeAcknowledgement, rtmpchunk.TypePeerBandwidth:
+		// We never have enough underway to wait for the peer.
+	default:
+		c.passOver()
+	}
+	return nil
+}
+
+func (c *conn) passOver() {
+	c.server.metrics.drop(reason.UnsupportedMsg)
+	if c.ingest != nil {
+		c.ingest.drops++
+	}
+}
+
+// acknowledge keeps the peer sending (RTMP 1.0 section 5.4.3). Small windows are
+// answered at most once per 4 KiB.
+func (c *conn) acknowledge(received uint64) error {
+	if received-c.acked < max(c.window, 4096) {
+		return nil
+	}
+	c.acked = received
+	return c.send(rtmpchunk.Message{
+		ChunkStream: rtmpchunk.ControlStream, Type: rtmpchunk.TypeAcknowledgement,
+		Body: binary.BigEndian.AppendUint32(nil, uint32(received)),
+	})
+}
+
+// Event types of user control messages (section 7.1.7).
+const (
+	eventStreamBegin  = 0
+	eventPingRequest  = 6
+	eventPingResponse = 7
+)
+
+func (c *conn) userControl(m rtmpchunk.Message) error {
+	if len(m.Body) < 6 || binary.BigEndian.Uint16(m.Body) != eventPingRequest {
+		return nil
+	}
+	return c.send(rtmpchunk.Message{
+		ChunkStream: rtmpchunk.ControlStream, Type: rtmpchunk.TypeUserControl,
+		Body: append([]byte{0, eventPingResponse}, m.Body[2:6]...),
+	})
+}
+
+// send writes messages out at once.
+func (c *conn) send(all ...rtmpchunk.Message) error {
+	for _, m := range all {
+		if err := c.out.Write(m); err != nil {
+			return fmt.Errorf("write message: %w", err)
+		}
+	}
+	if err := c.out.Flush(); err != nil {
+		return fmt.Errorf("write message: %w", err)
+	}
+	return nil
+}
+
+// sayGoodbye tells the peer why, and waits a moment for it to read that. What
+// goes wrong here changes nothing: the connection is at its end.
+func (c *conn) sayGoodbye(code string, err error) {
+	if !c.connected {
+		return
+	}
+	c.net.release()
+	m, encodeErr := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, status("error", code, explain(err)))
+	if encodeErr != nil || c.send(m) != nil {
+		return
+	}
+	if half, ok := c.net.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		c.net.until(time.Now().Add(lingering))
+		_, _ = io.CopyN(io.Discard, c.net, maxLingering)
+	}
+}
+
+// timedConn sets a deadline before each read and write.
+type timedConn struct {
+	net.Conn
+	limit       time.Duration // per read; 0: the deadline that is set
+	interrupted atomic.Bool
+}
+
+// until sets one deadline for all that follows.
+func (t *timedConn) until(at time.Time) {
+	t.limit = 0
+	_ = t.SetReadDeadline(at)
+}
+
+// idle gives each read d from its beginning.
+func (t *timedConn) idle(d time.Duration) { t.limit = d }
+
+// interrupt ends a read that is going on and all later ones. Any goroutine may
+// call it.
+func (t *timedConn) interrupt() {
+	t.interrupted.Store(true)
+	_ = t.SetReadDeadline(time.Unix(1, 0))
+}
+
+// release makes reads possible again.
+func (t *timedConn) release() { t.interrupted.Store(false) }
+
+func (t *timedConn) Read(b []byte) (int, error) {
+	if t.limit > 0 {
+		if err := t.SetReadDeadline(time.Now().Add(t.limit)); err != nil {
+			return 0, err
+		}
+	}
+	// An interrupt between the two leaves its own deadline in force.
+	if t.interrupted.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return t.Conn.Read(b)
+}
+
+func (t *timedConn) Write(b []byte) (int, error) {
+	if err := t.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return t.Conn.Write(b)
+}

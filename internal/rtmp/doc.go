@@ -1,0 +1,15 @@
+// Package rtmp is the RTMP room: a server that takes publishers in, and a
+// client that publishes.
+//
+//	socket ─► handshake ─► chunks ─► commands: connect, createStream, publish ─► Admission
+//	                             └─► audio, video, onMetaData ─► tracks, timeline ─► live.Publisher
+//
+// Handshake and AMF0 are gortmplib's. The exchange of commands is our own, since
+// its ServerConn refuses with one fixed text; so is the chunk layer, for the
+// reasons that package rtmpchunk gives. AMF0 is decoded from small messages
+// only: the library's decoder recurses once per nesting level, and 9 MB of
+// nested arrays end the whole process by a stack overflow.
+//
+// One goroutine serves a connection; a second one waits for the end of the
+// right to publish. The package knows its Admission, never domains or keys.
+package rtmp

@@ -1,0 +1,202 @@
+package rtmp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/rtmpchunk"
+)
+
+// patience is how much media may go by before the tracks seen so far are
+// announced, whatever the metadata promised.
+const patience = media.Time(time.Second)
+
+// maxBroken is how many video messages in a row may be unreadable.
+const maxBroken = 50
+
+// maxComposition bounds PTS - DTS; larger ones are mistakes.
+const maxComposition = 10_000 // ms
+
+// ingest turns a publisher's messages into frames on the hub.
+type ingest struct {
+	publisher *live.Publisher
+	metrics   *Metrics
+
+	timeline timeline
+	video    videoTrack
+	audio    audioTrack
+	promised [2]bool // by the metadata
+	promises bool    // there was metadata
+
+	announced [2]*media.Track
+	ready     bool
+	begun     bool
+	start     media.Time // of the first frame
+	broken    int        // unreadable video messages in a row
+	frames    [2]uint64
+	drops     uint64
+}
+
+func newIngest(p *live.Publisher, m *Metrics) *ingest { return &ingest{publisher: p, metrics: m} }
+
+// message takes one message of audio, video or data, whose body it takes over.
+// The error ends the session.
+func (in *ingest) message(m rtmpchunk.Message, now time.Time) error {
+	var err error
+	var f *media.Frame
+	switch m.Type {
+	case rtmpchunk.TypeVideo:
+		f, err = in.videoFrame(m.Body)
+	case rtmpchunk.TypeAudio:
+		f, err = in.audioFrame(m.Body)
+	default:
+		in.metadata(m)
+	}
+	var codec *codecError
+	if errors.As(err, &codec) {
+		return &ending{codePublishFailed, reason.Codec, err}
+	}
+	if err != nil {
+		return &ending{codePublishFailed, reason.Protocol, err}
+	}
+	if f == nil {
+		in.announce(in.start)
+		return nil
+	}
+	return in.write(f, m.Timestamp, now)
+}
+
+func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
+	t, err := parseVideo(body)
+	if err != nil {
+		return nil, err
+	}
+	switch t.kind {
+	case tagConfig:
+		return nil, in.video.configure(t.payload)
+	case tagMedia:
+	default:
+		in.noteEmpty(t.kind)
+		return nil, nil
+	}
+	if t.cts < 0 || t.cts > maxComposition {
+		t.cts = 0
+	}
+	f, err := in.video.frame(t.payload, t.cts)
+	if err != nil {
+		in.drop(reason.Protocol)
+		if in.broken++; in.broken >= maxBroken {
+			return nil, fmt.Errorf("read video: %w", err)
+		}
+		return nil, nil
+	}
+	in.broken = 0
+	if f != nil {
+		f.PTS = media.Time(t.cts) * 1e6 // its DTS is still 0
+	}
+	return f, nil
+}
+
+func (in *ingest) audioFrame(body []byte) (*media.Frame, error) {
+	t, err := parseAudio(body)
+	if err != nil {
+		return nil, err
+	}
+	switch t.kind {
+	case tagConfig:
+		return nil, in.audio.configure(t.codec, t.payload)
+	case tagMedia:
+	default:
+		in.noteEmpty(t.kind)
+		return nil, nil
+	}
+	f := in.audio.frame(t.codec, t.payload)
+	if f == nil {
+		in.drop(reason.UnsupportedMsg)
+	}
+	return f, nil
+}
+
+// write stamps f and hands it over.
+func (in *ingest) write(f *media.Frame, timestamp uint32, now time.Time) error {
+	dts, jumped := in.timeline.place(f.Track.Kind, timestamp, now)
+	if jumped {
+		in.drop(reason.TimestampJump)
+	}
+	f.DTS = dts
+	f.PTS += dts
+	f.Arrived = now.UnixNano()
+	if !in.begun {
+		in.begun, in.start = true, dts
+	}
+	in.announce(dts)
+	in.frames[f.Track.Kind]++
+	if err := in.publisher.Write(f); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	return nil
+}
+
+// announce tells the hub of the tracks: at first when all that are expected are
+// known or enough media has gone by, later whenever one has changed.
+func (in *ingest) announce(now media.Time) {
+	tracks := [2]*media.Track{media.Video: in.video.track, media.Audio: in.audio.track}
+	if tracks == in.announced {
+		return
+	}
+	if !in.ready && !in.complete(tracks) && now-in.start < patience {
+		return
+	}
+	in.ready, in.announced = true, tracks
+	in.publisher.Announce(tracks[media.Video], tracks[media.Audio])
+}
+
+func (in *ingest) complete(tracks [2]*media.Track) bool {
+	if tracks[media.Video] != nil && tracks[media.Audio] != nil {
+		return true
+	}
+	for kind, t := range tracks {
+		if in.promised[kind] && t == nil {
+			return false
+		}
+	}
+	return in.promises
+}
+
+// metadata notes which tracks onMetaData promises. It is a hint: what cannot be
+// read is passed over.
+func (in *ingest) metadata(m rtmpchunk.Message) {
+	values, err := parseAMF(m, rtmpchunk.TypeDataAMF3)
+	if err != nil {
+		in.drop(reason.UnsupportedMsg)
+		return
+	}
+	if len(values) > 0 && values[0] == "@setDataFrame" {
+		values = values[1:]
+	}
+	about, ok := object(values, 1)
+	if !ok || values[0] != "onMetaData" {
+		in.drop(reason.UnsupportedMsg)
+		return
+	}
+	_, video := about.Get("videocodecid")
+	_, audio := about.Get("audiocodecid")
+	in.promises = video || audio
+	in.promised = [2]bool{media.Video: video, media.Audio: audio}
+}
+
+// noteEmpty counts a message without media, if there was something in it.
+func (in *ingest) noteEmpty(kind tagKind) {
+	if kind == tagPassed {
+		in.drop(reason.UnsupportedMsg)
+	}
+}
+
+func (in *ingest) drop(why reason.Reason) {
+	in.metrics.drop(why)
+	in.drops++
+}
