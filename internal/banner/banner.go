@@ -1,0 +1,135 @@
+package banner
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"millrace/internal/links"
+)
+
+// Facts are what the banner tells.
+type Facts struct {
+	Version string
+	// Pages are the addresses of the player page, the best first.
+	Pages []string
+	// Demo says that the demo stream is being published.
+	Demo bool
+	// Name is "app/stream", the stream that Links are of: one to publish, so
+	// not the demo.
+	Name  string
+	Links links.Set
+	// Admin is where health and metrics are, "http://127.0.0.1:9090".
+	Admin string
+	// DataDir is where the keys are.
+	DataDir string
+}
+
+// Print writes the banner to w, in colour where w is a terminal that wants it.
+// What cannot be written is lost.
+func Print(w io.Writer, f Facts) {
+	p := &page{style: styleOf(w)}
+	p.line(p.bold("Millrace " + f.Version + " is running."))
+	p.watch(f)
+	p.publish(f)
+	p.play(f)
+	p.about(f)
+	_, _ = io.WriteString(w, p.String())
+}
+
+// page collects the lines.
+type page struct {
+	strings.Builder
+	style
+}
+
+func (p *page) line(parts ...string) {
+	for _, s := range parts {
+		p.WriteString(s)
+	}
+	p.WriteByte('\n')
+}
+
+// section begins a part with an empty line and a title.
+func (p *page) section(title, remark string) {
+	p.line()
+	if remark != "" {
+		remark = p.faint("  " + remark)
+	}
+	p.line("  ", p.bold(title), remark)
+}
+
+// row is a label and what belongs to it, or nothing where there is nothing.
+func (p *page) row(label, value string) {
+	if value == "" {
+		return
+	}
+	const width = 12
+	p.line("    ", label, strings.Repeat(" ", max(width-len(label), 1)), p.link(value))
+}
+
+// long is a label and below it what is too wide to stand beside it.
+func (p *page) long(label, value string) {
+	if value == "" {
+		return
+	}
+	p.line("    ", label)
+	p.line("      ", p.link(value))
+}
+
+func (p *page) watch(f Facts) {
+	title := "Open in a browser"
+	if f.Demo {
+		title = "Watch the demo stream"
+	}
+	p.section(title, "")
+	for _, at := range f.Pages {
+		remark := ""
+		if strings.HasPrefix(at, "https:") {
+			remark = p.faint("  self-signed: the browser will ask")
+		}
+		p.line("    ", p.link(at), remark)
+	}
+}
+
+func (p *page) publish(f Facts) {
+	l := f.Links.Publish
+	if l.RTMP == "" {
+		p.section("Publish", "this domain is in half-second mode: WebRTC only, no RTMP")
+		return
+	}
+	p.section("Publish from OBS", "Settings > Stream > Service: Custom")
+	p.row("Server", l.Server)
+	p.row("Stream key", l.Key)
+	p.row("Output", "keyframe interval 2 s, tune zerolatency (no B-frames: browsers cannot play them)")
+	p.section("Publish from ffmpeg", "")
+	for _, s := range []string{
+		`ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=sample_rate=48000 \`,
+		`  -c:v libx264 -preset veryfast -tune zerolatency -profile:v main -pix_fmt yuv420p \`,
+		`  -g 60 -b:v 2500k -c:a aac -b:a 128k -f flv \`,
+		`  '` + l.RTMP + `'`,
+	} {
+		p.line("    ", p.link(s))
+	}
+}
+
+func (p *page) play(f Facts) {
+	p.section("Play it", f.Name+", by other players")
+	p.long("RTS SDK (ARTC)", f.Links.Play.ARTC)
+	p.long("WHEP", f.Links.Play.WHEP)
+	p.long("HTTP-FLV", f.Links.Play.FLV)
+	p.long("RTMP", f.Links.Play.RTMP)
+}
+
+func (p *page) about(f Facts) {
+	p.section("Keep in mind", "")
+	if f.Links.Expires != nil {
+		p.row("URLs", "work until "+f.Links.Expires.UTC().Format(time.DateTime)+" UTC; more: millrace sign "+f.Name)
+	} else {
+		p.row("URLs", "need no signature: anybody who reaches this machine may publish")
+	}
+	p.row("Keys", f.DataDir+"/domains.yaml")
+	p.row("Admin", f.Admin+"/healthz, "+f.Admin+"/metrics")
+	p.row("Stop", "Ctrl-C")
+	p.line()
+}

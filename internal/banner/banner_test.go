@@ -1,0 +1,108 @@
+package banner
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/internal/links"
+)
+
+const token = "?auth_key=1740562218-0-0-7006cb10290acc11daa7f717b7a4f875"
+
+func facts() Facts {
+	end := time.Unix(1740648618, 0)
+	return Facts{
+		Version: "v0.1.0",
+		Pages:   []string{"http://localhost:8080/", "https://192.168.100.200:8443/"},
+		Demo:    true,
+		Name:    "live/show",
+		Links: links.Set{
+			Publish: links.Publish{
+				RTMP:   "rtmp://localhost/live/show" + token,
+				Server: "rtmp://localhost/live", Key: "show" + token,
+			},
+			Play: links.Play{
+				ARTC: "artc://localhost:8080/live/show" + token,
+				WHEP: "http://localhost:8080/whep/live/show" + token,
+				FLV:  "http://localhost:8080/live/show.flv" + token,
+				RTMP: "rtmp://localhost/live/show" + token,
+			},
+			Expires: &end,
+		},
+		Admin: "http://127.0.0.1:9090", DataDir: "./data",
+	}
+}
+
+func printed(f Facts) string {
+	var b bytes.Buffer
+	Print(&b, f)
+	return b.String()
+}
+
+func TestPlainText(t *testing.T) {
+	got := printed(facts())
+	want, err := os.ReadFile("testdata/banner.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	for line := range strings.Lines(got) {
+		if n := len(strings.TrimSuffix(line, "\n")); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+func TestWithoutSignaturesAndRTMP(t *testing.T) {
+	f := facts()
+	f.Links = links.Set{Play: links.Play{WHEP: "http://localhost:8080/whep/live/show"}}
+	got := printed(f)
+	for _, gone := range []string{"OBS", "HTTP-FLV", "ffmpeg", "work until"} {
+		if strings.Contains(got, gone) {
+			t.Errorf("%q in:\n%s", gone, got)
+		}
+	}
+	for _, want := range []string{"half-second", "anybody who reaches this machine may publish", "/whep/live/show"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+func TestColour(t *testing.T) {
+	file, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// The null device is a character device, as a terminal is.
+	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close()
+	for _, c := range []struct {
+		to            *os.File
+		noColor, term string
+		want          bool
+	}{
+		{device, "", "xterm", true},
+		{device, "1", "xterm", false},
+		{device, "", "dumb", false},
+		{file, "", "xterm", false},
+	} {
+		t.Setenv("NO_COLOR", c.noColor)
+		t.Setenv("TERM", c.term)
+		if got := styleOf(c.to); got.colour != c.want {
+			t.Errorf("%+v: colour %v", c, got.colour)
+		}
+	}
+	if got := (style{colour: true}).bold("x"); got != "\x1b[1mx\x1b[0m" {
+		t.Errorf("bold is %q", got)
+	}
+}
