@@ -32,7 +32,9 @@ func (c *h264Cutter) cut(f *media.Frame, size int) []media.Packet {
 	c.out = make([]media.Packet, 0, len(f.Data)/(size-2)+3)
 	if f.Key {
 		for _, p := range f.Track.Params {
-			c.add(p, size)
+			if len(p) > 0 {
+				c.add(p, size)
+			}
 		}
 	}
 	for data := f.Data; len(data) >= 4; {
@@ -51,8 +53,12 @@ func (c *h264Cutter) cut(f *media.Frame, size int) []media.Packet {
 	return out
 }
 
-// add takes one NAL unit.
+// add takes one NAL unit. Types that RFC 6184 gives a meaning of its own, or
+// none, cannot travel: a receiver would read them as aggregates or fragments.
 func (c *h264Cutter) add(nal []byte, size int) {
+	if t := nal[0] & 0x1F; t == 0 || t >= nalSTAPA {
+		return
+	}
 	if c.waiting > 0 && c.waiting+2+len(nal) > size {
 		c.flush()
 	}

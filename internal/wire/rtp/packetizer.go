@@ -10,6 +10,11 @@ import (
 // IPv6 a packet stays below 1,280 bytes, which every IPv6 path carries.
 const MaxPayload = 1150
 
+// maxOpus is the size of six full frames of 20 ms (RFC 6716 section 3.4), the
+// most that an encoder makes of 120 ms. RFC 7587 has no fragments: a packet
+// above MaxPayload is for IP to cut, and one above this is none.
+const maxOpus = 6 * 1275
+
 // Packetizer implements the cutting for all codecs of one stream.
 type Packetizer struct {
 	seq  [2]int64
@@ -31,7 +36,9 @@ func (p *Packetizer) Packetize(f *media.Frame) []media.Packet {
 	case media.AAC:
 		pieces = p.adts.cut(f, p.size)
 	case media.Opus:
-		pieces = []media.Packet{{Payload: f.Data}}
+		if n := len(f.Data); n > 0 && n <= maxOpus {
+			pieces = []media.Packet{{Payload: f.Data}}
+		}
 	}
 	kind := f.Track.Kind
 	for i := range pieces {
