@@ -1,0 +1,58 @@
+package links
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"millrace/internal/catalog"
+	"millrace/internal/sign"
+)
+
+// KeyOnly is a domain of which nothing is known but a key. Its validity is the
+// usual one, a day.
+func KeyOnly(key string) *catalog.Domain {
+	return &catalog.Domain{Auth: catalog.Auth{Enabled: true, PrimaryKey: key, Validity: 24 * time.Hour}}
+}
+
+// DomainOf returns the domain that a URL belongs to: the one that it names, else
+// the one of the pair that o.Domain names, for publishers or for viewers.
+func DomainOf(s *catalog.Snapshot, raw string, publish bool, o Order) (*catalog.Domain, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read URL: %w", err)
+	}
+	if d := first(s, func(d *catalog.Domain) bool { return strings.EqualFold(d.Name, u.Hostname()) }); d != nil {
+		return d, nil
+	}
+	in, out, err := pair(s, o.Domain)
+	if publish {
+		return in, err
+	}
+	return out, err
+}
+
+// URL signs any URL with the primary key of d. Of o it uses At and Life.
+func URL(d *catalog.Domain, raw string, o Order) (string, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read URL: %w", err)
+	case u.Host == "" || len(u.EscapedPath()) < 2:
+		return "", errors.New("read URL: want scheme://host/path")
+	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return "", errors.New("read URL: has a fragment, which no server gets to see")
+	case u.Query().Has(sign.Param):
+		return "", errors.New("read URL: is signed already")
+	case d.Auth.PrimaryKey == "":
+		return "", fmt.Errorf("domain %q has no key to sign with", d.Name)
+	}
+	// The signature of a WHEP endpoint is that of the stream.
+	path := u.EscapedPath()
+	if stream, ok := strings.CutPrefix(path, "/whep/"); ok && strings.Count(stream, "/") == 1 {
+		path = "/" + stream
+	}
+	return sign.Append(raw, sign.Sign(path, d.Auth.PrimaryKey, stamp(d, o), "", "")), nil
+}
