@@ -63,7 +63,12 @@ func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offe
 		return r, nil
 	}
 	var denied *catalog.Denied
-	if !picture || errors.As(err, &denied) || ctx.Err() != nil || errors.Is(err, live.ErrShutdown) {
+	switch {
+	case errors.As(err, &denied), ctx.Err() != nil, errors.Is(err, live.ErrShutdown):
+		return nil, err
+	case !picture && errors.Is(err, live.ErrNotFound):
+		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: "the stream's audio is AAC, the offer takes none, and this server cannot convert it"}
+	case !picture:
 		return nil, err
 	}
 	return nil, nil

@@ -47,11 +47,18 @@ func notAllowed(h http.Header, allowed string) error {
 // receive reads the body, which must come before the request's time is over.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) (string, error) {
 	c := http.NewResponseController(w)
-	if err := c.SetReadDeadline(time.Now().Add(s.config.Timeout)); err == nil {
-		defer func() { _ = c.SetReadDeadline(time.Time{}) }()
-	}
+	limited := c.SetReadDeadline(time.Now().Add(s.config.Timeout)) == nil
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	return string(b), err
+	if err != nil {
+		// The deadline stays: net/http would wait for the rest of the body
+		// before it sends the answer.
+		w.Header().Set("Connection", "close")
+		return "", err
+	}
+	if limited {
+		_ = c.SetReadDeadline(time.Time{})
+	}
+	return string(b), nil
 }
 
 // send writes a whole answer. A client that does not take it loses it.

@@ -1,0 +1,176 @@
+package signal_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/internal/signal"
+)
+
+// exchange writes raw bytes to the server's socket and reads one response.
+func (s *stage) exchange(raw string) reply {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.web.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, raw); err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return read(s.t, res)
+}
+
+// What the official players sent, byte for byte.
+func TestCapturedPlay(t *testing.T) {
+	for _, name := range []string{"play-rts2.2.7", "play-rts2.7.2"} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, signal.Config{})
+			s.publish("file", h264, opus)
+			r := s.exchange(file(t, name+".request.txt"))
+			if r.status != http.StatusOK {
+				t.Fatalf("status %d: %s", r.status, r.body)
+			}
+			m := r.fields(t)
+			jsep, _ := m["jsep"].(map[string]any)
+			answer, _ := jsep["sdp"].(string)
+			if m["code"] != 200.0 || m["message"] != "OK" || m["trace_id"] != "Sess-_0" || jsep["type"] != "answer" || len(m) != 4 {
+				t.Errorf("body %v", m)
+			}
+			for _, want := range []string{
+				"a=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108 109\r\n",
+				"a=msid:rts audio\r\n", "a=msid:rts video\r\n", "a=setup:passive\r\n", " 127.0.0.1 8000 typ host\r\n", "a=ssrc-group:FID 1 2\r\n",
+			} {
+				if !strings.Contains(answer, want) {
+					t.Errorf("no %q in\n%s", want, answer)
+				}
+			}
+			if got := strings.Contains(answer, "m=application 0 "); got != (name == "play-rts2.7.2") {
+				t.Errorf("data channel rejected: %v", got)
+			}
+			q := s.adm.last()
+			if q.Protocol != "artc" || q.Host != "localhost:18080" || q.App != "live" || q.Stream != "file" || q.Path != "/live/file" || q.AuthKey != goodKey || q.RemoteAddr == "" {
+				t.Errorf("admission was asked for %+v", q)
+			}
+			if s.readers() != 1 || len(s.peers.sessions) != 1 {
+				t.Errorf("%d readers, %d sessions", s.readers(), len(s.peers.sessions))
+			}
+		})
+	}
+}
+
+func TestCapturedPublish(t *testing.T) {
+	s := newStage(t, signal.Config{})
+	for _, name := range []string{"publish-rts2.2.7", "publish-rts2.7.2"} {
+		r := s.exchange(file(t, name+".request.txt"))
+		if m := r.fields(t); r.status != http.StatusNotImplemented || m["code"] != 501.0 || m["message"] == "" || m["trace_id"] == "" {
+			t.Errorf("%s: status %d, %s", name, r.status, r.body)
+		}
+	}
+	r := s.ask("POST", "/live/pub?auth_key="+goodKey, file(t, "whep-n-M.sdp"), "Content-Type", "application/sdp")
+	if m := r.fields(t); r.status != http.StatusNotImplemented || r.header.Get("Content-Type") != "application/problem+json" || m["code"] != "unsupported_msg" {
+		t.Errorf("WHIP: status %d, %s", r.status, r.body)
+	}
+	if r := s.ask("POST", "/live/pub", "\r\nv=0\r\n", "Content-Type", "text/plain"); r.status != http.StatusNotImplemented {
+		t.Errorf("WHIP by its body: status %d", r.status)
+	}
+	if len(s.adm.asked) != 0 {
+		t.Errorf("admission was asked for %+v", s.adm.asked)
+	}
+}
+
+// The stream is the one in the body, whatever URL the request was sent to.
+func TestSignalURL(t *testing.T) {
+	s := newStage(t, signal.Config{})
+	s.publish("file.1", h264, opus)
+	body := artcBody(t, "artc://play.test/live/file%2E1?x=%zz&auth_key="+goodKey+"&y=1#frag", "rts audio", "rts video", file(t, "whep-n-M.sdp"))
+	r := s.ask("POST", "/some/where/else?auth_key=wrong", body, "Content-Type", "application/json")
+	if r.status != http.StatusOK {
+		t.Fatalf("status %d: %s", r.status, r.body)
+	}
+	if q := s.adm.last(); q.Host != "play.test" || q.Stream != "file.1" || q.Path != "/live/file%2E1" || q.AuthKey != goodKey {
+		t.Errorf("admission was asked for %+v", q)
+	}
+}
+
+func TestWantedMedia(t *testing.T) {
+	for _, tt := range []struct {
+		amsid, vmsid string
+		audio, video bool
+	}{
+		{"rts audio", "rts video", true, true},
+		{"rts audio", "", true, false},
+		{"", "rts video", false, true},
+		{"", "", true, true},
+	} {
+		s := newStage(t, signal.Config{})
+		s.publish("demo", h264, opus)
+		r := s.ask("POST", "/live/demo", artcBody(t, artcURL("demo"), tt.amsid, tt.vmsid, file(t, "whep-n-M.sdp")))
+		if r.status != http.StatusOK {
+			t.Fatalf("status %d: %s", r.status, r.body)
+		}
+		if sel := s.peers.sel; (sel.Audio != nil) != tt.audio || (sel.Video != nil) != tt.video {
+			t.Errorf("amsid %q, vmsid %q: audio %v, video %v", tt.amsid, tt.vmsid, sel.Audio, sel.Video)
+		}
+	}
+}
+
+func TestBadARTC(t *testing.T) {
+	s := newStage(t, signal.Config{})
+	offer := file(t, "whep-n-M.sdp")
+	good := artcBody(t, artcURL("demo"), "rts audio", "rts video", offer)
+	for name, body := range map[string]string{
+		"empty":         "",
+		"no JSON":       "url=artc",
+		"array":         "[]",
+		"neither":       `{"version":2,"mode":"live","jsep":{"type":"offer","sdp":"v=0"}}`,
+		"no pull":       `{"pull_streams":[],"jsep":{"type":"offer","sdp":"v=0"}}`,
+		"two pulls":     `{"pull_streams":[{},{}],"jsep":{"type":"offer","sdp":"v=0"}}`,
+		"no jsep":       `{"pull_streams":[{"url":"artc://h/a/s"}]}`,
+		"answer":        strings.Replace(good, `"offer"`, `"answer"`, 1),
+		"bad SDP":       artcBody(t, artcURL("demo"), "", "", "v=0"),
+		"scheme":        artcBody(t, "webrtc://h/live/demo", "", "", offer),
+		"no host":       artcBody(t, "artc:///live/demo", "", "", offer),
+		"user":          artcBody(t, "artc://u@h/live/demo", "", "", offer),
+		"one segment":   artcBody(t, "artc://h/live", "", "", offer),
+		"three":         artcBody(t, "artc://h/live/demo/x", "", "", offer),
+		"escape":        artcBody(t, "artc://h/live/%zz", "", "", offer),
+		"long path":     artcBody(t, "artc://h/live/"+strings.Repeat("x", 2100), "", "", offer),
+		"long URL":      artcBody(t, "artc://h/live/demo?"+strings.Repeat("x", 9000), "", "", offer),
+		"nested deeply": strings.Repeat("[", 20000),
+	} {
+		r := s.ask("POST", "/live/demo", body)
+		if m := r.fields(t); r.status != http.StatusBadRequest || m["code"] != 400.0 || m["message"] == "" || m["reason"] != "bad_request" {
+			t.Errorf("%s: status %d, %s", name, r.status, r.body)
+		}
+	}
+	if len(s.adm.asked) != 0 {
+		t.Errorf("admission was asked for %+v", s.adm.asked)
+	}
+}
+
+func TestARTCMethods(t *testing.T) {
+	s := newStage(t, signal.Config{})
+	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH"} {
+		if r := s.ask(method, "/live/demo", ""); r.status != http.StatusMethodNotAllowed || r.header.Get("Allow") != "POST, OPTIONS" {
+			t.Errorf("%s: status %d", method, r.status)
+		}
+	}
+	r := s.ask("OPTIONS", "/live/demo", "")
+	if r.status != http.StatusNoContent || r.header.Get("Access-Control-Allow-Methods") != "POST, GET, OPTIONS, DELETE, PATCH" ||
+		r.header.Get("Access-Control-Allow-Headers") != "Content-Type, Authorization, If-Match" {
+		t.Errorf("OPTIONS: status %d, %v", r.status, r.header)
+	}
+}
