@@ -1,0 +1,13 @@
+// Package console serves the built web pages: the player ("Try RTS") and the
+// time calibrator, and the two small answers that they ask for.
+//
+//	GET /               the player
+//	GET /calibrate      the time calibrator
+//	GET /assets/{file}  their parts, named by their content
+//	GET /demo.json      what there is to play
+//	GET /clock          the server's clock
+//
+// The pages are built from web/ into dist/, which is committed, so that the
+// program builds without npm. The package may not know streams, keys or
+// domains: whoever makes the handler says what there is to play.
+package console
