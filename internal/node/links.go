@@ -1,0 +1,133 @@
+package node
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"millrace/internal/banner"
+	"millrace/internal/catalog"
+	"millrace/internal/console"
+	"millrace/internal/demo"
+	"millrace/internal/links"
+	"millrace/internal/sign"
+)
+
+// The stream that the banner, the demo and the page speak of.
+const (
+	demoApp    = "live"
+	demoStream = "demo"
+	mineStream = "mine"
+)
+
+// port is the port that a listener got.
+func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+// place says how clients that name the node by host reach it.
+func (n *node) place(host string, tls bool) links.Place {
+	p := links.Place{Host: host, HTTP: port(n.open.http), RTMP: port(n.open.rtmp)}
+	if tls && n.open.https != nil {
+		p.HTTP, p.TLS = port(n.open.https), true
+	}
+	return p
+}
+
+// facts is what the banner says. Its URLs are for the user's own stream; the
+// demo's are on its page.
+func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
+	set, err := links.Make(n.domains, n.place("", false), links.Order{App: demoApp, Stream: mineStream, At: now})
+	if err != nil {
+		return banner.Facts{}, err
+	}
+	pages := []string{"http://localhost:" + strconv.Itoa(port(n.open.http)) + "/"}
+	if n.open.https != nil {
+		pages = append(pages, "https://localhost:"+strconv.Itoa(port(n.open.https))+"/")
+	}
+	return banner.Facts{
+		Version: version, Pages: pages, Demo: n.cfg.Demo, Name: demoApp + "/" + mineStream, Links: set,
+		Admin: "http://" + n.open.admin.Addr().String(), DataDir: n.cfg.DataDir,
+	}, nil
+}
+
+// demoURL is where the demo publishes: this node, through the front door.
+func (n *node) demoURL(now time.Time) (string, error) {
+	at := n.open.rtmp.Addr().(*net.TCPAddr)
+	host := at.IP.String()
+	if at.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	set, err := links.Make(n.domains, links.Place{Host: host, HTTP: 80, RTMP: at.Port},
+		links.Order{App: demoApp, Stream: demoStream, At: now, Life: 100 * 365 * 24 * time.Hour})
+	return set.Publish.RTMP, err
+}
+
+// console tells the page what it may play: the demo while there is one. Its
+// URLs are paths on the server that the page came from.
+func (n *node) console() console.Config {
+	return console.Config{Demo: func(r *http.Request) console.Demo {
+		d := console.Demo{
+			On: n.cfg.Demo, App: demoApp, Stream: demoStream, LoopMillis: demo.LoopLength.Milliseconds(),
+			PublishURL: "rtmp://" + hostOnly(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + "/" + demoApp + "/" + demoStream,
+		}
+		path := "/" + demoApp + "/" + demoStream
+		token, flvToken := n.playTokens(r.Host, path)
+		if d.On {
+			d.PlayAuthKey, d.FLVAuthKey = token, flvToken
+		}
+		d.WHEPURL = withKey("/whep"+path, d.PlayAuthKey)
+		d.FLVURL = withKey(path+".flv", d.FLVAuthKey)
+		d.ARTCURL = withKey("artc://"+r.Host+path, d.PlayAuthKey)
+		return d
+	}}
+}
+
+// playTokens signs the demo's paths with the key of the domain that a request
+// to host belongs to; both are empty where nothing needs to be signed.
+func (n *node) playTokens(host, path string) (token, flvToken string) {
+	d := n.streamingDomain(hostOnly(host))
+	if d == nil || !d.Auth.Enabled {
+		return "", ""
+	}
+	now := time.Now()
+	return sign.Sign(path, d.Auth.PrimaryKey, now, "0", "0"), sign.Sign(path+".flv", d.Auth.PrimaryKey, now, "0", "0")
+}
+
+func (n *node) streamingDomain(host string) *catalog.Domain {
+	var fallback *catalog.Domain
+	for i := range n.domains.Domains {
+		d := &n.domains.Domains[i]
+		if d.Role != catalog.Streaming {
+			continue
+		}
+		if strings.EqualFold(d.Name, host) {
+			return d
+		}
+		if d.Default {
+			fallback = d
+		}
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || strings.EqualFold(host, "localhost") {
+		return fallback
+	}
+	return nil
+}
+
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if strings.Contains(host, ":") {
+		return "[" + strings.Trim(host, "[]") + "]"
+	}
+	return host
+}
+
+func withKey(url, key string) string {
+	if key == "" {
+		return url
+	}
+	return url + "?auth_key=" + key
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"millrace/internal/admit"
+	"millrace/internal/banner"
+	"millrace/internal/catalog"
+	"millrace/internal/config"
+	"millrace/internal/console"
+	"millrace/internal/datadir"
+	"millrace/internal/demo"
+	"millrace/internal/httplive"
+	"millrace/internal/live"
+	"millrace/internal/rtc"
+	"millrace/internal/rtmp"
+	"millrace/internal/signal"
+	"millrace/internal/transcode"
+	"millrace/internal/wire/rtp"
+)
+
+// stopTimeout bounds a graceful stop.
+const stopTimeout = 8 * time.Second
+
+// Run runs a node until ctx ends, then stops it gracefully. It prints what to
+// open on out once everything listens. It returns nil after a stop that ctx
+// asked for, and an error when the node cannot start or cannot go on.
+func Run(ctx context.Context, version string, cfg config.Config, out io.Writer, log *slog.Logger) error {
+	n, err := start(cfg, log)
+	if err != nil {
+		return err
+	}
+	facts, err := n.facts(version, time.Now())
+	if err != nil {
+		n.close()
+		return err
+	}
+	return n.serve(ctx, func() { banner.Print(out, facts) })
+}
+
+// node is what start has opened.
+type node struct {
+	cfg      config.Config
+	log      *slog.Logger
+	domains  *catalog.Snapshot
+	open     *listeners
+	hub      *live.Hub
+	rtc      *rtc.Server
+	rtmp     *rtmp.Server
+	flv      *httplive.Server
+	signal   *signal.Server
+	registry *prometheus.Registry
+}
+
+// start opens the data directory and all listeners. Nothing runs yet.
+func start(cfg config.Config, log *slog.Logger) (*node, error) {
+	dir, err := datadir.Open(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	domains, err := dir.Domains()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.NoAuth {
+		domains = datadir.Unsigned(domains)
+	}
+	n := &node{cfg: cfg, log: log, domains: domains, registry: prometheus.NewRegistry()}
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if n.open, err = listen(cfg, dir, domains); err != nil {
+		return nil, err
+	}
+	n.rtc, err = rtc.Listen(rtc.Config{Addr: cfg.RTCAddr, IPs: cfg.RTCIPs}, log, rtc.NewMetrics(n.registry))
+	if err != nil {
+		n.open.close()
+		return nil, fmt.Errorf("--rtc-addr: %w", err)
+	}
+	n.hub = live.NewHub(live.Options{Log: log, NewPacketizer: func() live.Packetizer { return rtp.New() }})
+	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
+		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
+	}))
+	door := admit.New(func() *catalog.Snapshot { return n.domains }, n.hub, time.Now, log)
+	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
+	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
+	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
+	n.registry.MustRegister(streamCollector{n.hub})
+	return n, nil
+}
+
+// serve runs all rooms until ctx ends or one of them fails. It calls ready when
+// everything is being served.
+func (n *node) serve(ctx context.Context, ready func()) error {
+	// The rooms outlive the HTTP servers by a little: sessions are ended with a
+	// goodbye in the words of their protocol.
+	rooms, stopRooms := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRooms()
+	all, failed := errgroup.WithContext(ctx)
+	all.Go(func() error { return n.rtc.Serve(rooms) })
+	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp) })
+	web := n.webServers()
+	for _, w := range web {
+		all.Go(w.serve)
+	}
+	if n.cfg.Demo {
+		publish, err := n.demo()
+		if err != nil {
+			return err
+		}
+		all.Go(func() error { return publish(failed) })
+	}
+	ready()
+	all.Go(func() error {
+		<-failed.Done()
+		n.log.Info("stopping")
+		n.flv.Close()
+		n.hub.Close()
+		stopRooms()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(failed), stopTimeout)
+		defer cancel()
+		for _, w := range web {
+			if err := w.server.Shutdown(ctx); err != nil {
+				_ = w.server.Close() // what is left after the deadline is cut
+			}
+		}
+		return nil
+	})
+	if err := all.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	n.log.Info("stopped")
+	return nil
+}
+
+// demo returns what publishes the demo.
+func (n *node) demo() (func(context.Context) error, error) {
+	url, err := n.demoURL(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	p, err := demo.NewPublisher(n.log)
+	if err != nil {
+		return nil, fmt.Errorf("load demo: %w", err)
+	}
+	return func(ctx context.Context) error { return p.Run(ctx, url) }, nil
+}
+
+// close closes what start has opened, for a node that will not be served.
+func (n *node) close() {
+	n.open.close()
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = n.rtc.Serve(done) // closes its sockets and returns
+	n.hub.Close()
+}
+
+// page is the handler of the player page.
+func (n *node) page() http.Handler {
+	return console.Handler(n.console())
+}

@@ -1,0 +1,97 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"millrace/internal/console"
+)
+
+// webServer is one HTTP server and what it listens on.
+type webServer struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+func (w webServer) serve() error {
+	if err := w.server.Serve(w.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// webServers makes the servers of the live ports and of the admin port.
+func (n *node) webServers() []webServer {
+	public := n.liveMux()
+	all := []webServer{
+		{n.httpServer(public), n.open.http},
+		{n.httpServer(adminMux(n)), n.open.admin},
+	}
+	if n.open.https != nil {
+		all = append(all, webServer{n.httpServer(public), n.open.https})
+	}
+	return all
+}
+
+// bodyTimeout bounds the reading of a request's body.
+const bodyTimeout = 10 * time.Second
+
+// httpServer bounds what a client may take before it has said what it wants.
+// It sets no ReadTimeout: that would end every stream played over HTTP after as
+// long. Writes have deadlines of their own where they are made.
+func (n *node) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// liveMux routes the live port.
+func (n *node) liveMux() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/whep/{app}/{stream}", n.signal.ServeWHEP)
+	mux.HandleFunc("/whep/{app}/{stream}/{session}", n.signal.ServeWHEP)
+	mux.HandleFunc("/{app}/{stream}", func(w http.ResponseWriter, r *http.Request) {
+		post := r.Method == http.MethodPost || r.Method == http.MethodOptions && !strings.HasSuffix(r.URL.Path, ".flv")
+		if post {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // HTTP/2 bounds it otherwise
+		}
+		switch {
+		case post:
+			n.signal.ServeARTC(w, r)
+		case strings.HasSuffix(r.URL.Path, ".flv"):
+			n.flv.ServeFLV(w, r)
+		default:
+			n.signal.ServeARTC(w, r) // refuses in its own words
+		}
+	})
+	page := n.page()
+	for _, p := range console.Patterns() {
+		mux.Handle(p, page)
+	}
+	return mux
+}
+
+// adminMux routes the admin port, which is loopback unless configured.
+func adminMux(n *node) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
