@@ -19,13 +19,14 @@ var (
 	testName  = Name{Domain: "play.test", App: "live", Stream: "demo"}
 )
 
-// slicer is a Packetizer that cuts payloads into pieces of 1000 bytes.
+// slicer is a Packetizer that cuts payloads into pieces of 1000 bytes, huge ones
+// into 40.
 type slicer struct{ seq [2]int64 }
 
 func newSlicer() Packetizer { return &slicer{} }
 
 func (c *slicer) Packetize(f *media.Frame) []media.Packet {
-	const size = 1000
+	size := max(1000, (len(f.Data)+39)/40)
 	var run []media.Packet
 	for at := 0; at == 0 || at < len(f.Data); at += size {
 		run = append(run, media.Packet{
