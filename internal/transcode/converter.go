@@ -47,18 +47,14 @@ func newConverter(v *voice, config []byte) (*converter, []*media.Frame, error) {
 // with it, none to three. It fails, with errUnsupported, when the sound turns
 // out to be another kind of AAC than was announced. f is not kept.
 func (c *converter) push(f *media.Frame) ([]*media.Frame, error) {
-	var out []*media.Frame
-	if f.Discontinuity {
-		out = c.voice.cut()
-	}
-	if c.voice.jumps(f.PTS) {
+	if f.Discontinuity || c.voice.jumps(f.PTS) {
 		// What the decoder kept does not overlap with what comes.
 		c.decoder.Reset()
 	}
 	pcm, err := c.decoder.Decode(f.Data)
 	if err != nil {
 		if c.refused++; !c.decoded && c.refused == maxRefused || errors.Is(err, errUnsupported) {
-			return out, errors.Join(errUnsupported, err)
+			return nil, errors.Join(errUnsupported, err)
 		}
 		c.counts.concealed()
 		c.decoder.Reset()
@@ -66,5 +62,5 @@ func (c *converter) push(f *media.Frame) ([]*media.Frame, error) {
 	} else {
 		c.decoded = true
 	}
-	return append(out, c.voice.write(sound{pcm, f.PTS, f.Capture, f.Arrived})...), nil
+	return c.voice.write(sound{pcm, f.PTS, f.Capture, f.Arrived, f.Discontinuity}), nil
 }

@@ -37,6 +37,7 @@ type sound struct {
 	pcm              []float32 // interleaved, in [-1, 1]
 	at               media.Time
 	capture, arrived int64 // as in media.Frame
+	fresh            bool  // a new publisher begins with it
 }
 
 // voice makes the Opus packets of one stream out of its sound. It has no
@@ -100,17 +101,22 @@ func (v *voice) slip() float64 {
 // write takes sound and returns the packets that it completes.
 func (v *voice) write(s sound) []*media.Frame {
 	var out []*media.Frame
+	if s.fresh {
+		out = v.finish()
+		v.discontinuity = true
+	}
 	if v.jumps(s.at) {
 		if v.running {
 			v.counts.jumped()
 		}
-		out = v.finish()
+		out = append(out, v.finish()...)
 		v.restart(s.at)
 	}
 	bend := v.clock.feed(s.at, len(s.pcm)/v.channels, v.slip())
 	v.resampler.bend = bend * float64(v.rate) / outputRate
 	v.resampler.write(v.trim(s.pcm))
-	v.newest = sound{at: s.at, capture: s.capture, arrived: s.arrived}
+	v.newest = s
+	v.newest.pcm = nil
 	return v.drain(out, s, math.MaxInt64)
 }
 
@@ -141,7 +147,7 @@ func (v *voice) trim(pcm []float32) []float32 {
 	v.skip -= n
 	pcm = pcm[n*v.channels:]
 	for i := 0; v.fadeIn > 0 && i < len(pcm); i += v.channels {
-		g := 1 - fadeGain(v.fadeIn, v.fadeSamples()+1)
+		g := fadeGain(v.fadeIn, v.fadeSamples()+1)
 		for c := range v.channels {
 			pcm[i+c] *= g
 		}
@@ -199,15 +205,8 @@ func (v *voice) finish() []*media.Frame {
 	rest := v.filled + (v.resampler.pending()+v.fadeSamples())*outputRate/v.rate
 	end := v.next.Add(time.Duration(1+rest/packetSamples) * packetLong)
 	v.resampler.write(v.ebb((rest+2*packetSamples)*v.rate/outputRate + v.resampler.filter.taps))
-	out := v.drain(nil, sound{at: v.next, capture: v.newest.capture + int64(v.next-v.newest.at), arrived: v.newest.arrived}, end)
+	out := v.drain(nil, v.newest, end)
 	v.next = end
-	return out
-}
-
-// cut finishes the sound of one publisher.
-func (v *voice) cut() []*media.Frame {
-	out := v.finish()
-	v.discontinuity = true
 	return out
 }
 

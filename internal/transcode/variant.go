@@ -1,0 +1,259 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// The ways of a stream's sound; also the label of the metric.
+const (
+	pathNone    = "none"    // the source has no sound
+	pathSame    = "same"    // it is Opus already
+	pathLC      = "lc"      // AAC-LC, in process
+	pathProcess = "process" // other AAC, by ffmpeg
+	pathMute    = "mute"    // it has sound that this node cannot convert
+)
+
+// variant is one running conversion. Its own goroutine moves video and, but for
+// pathProcess, sound; there the process's goroutine moves the sound.
+type variant struct {
+	supplier *Supplier
+	name     live.Name
+	source   *live.Reader
+
+	// What the source announced when the way of the sound was chosen.
+	video, audio *media.Track
+	path         string
+	converter    *converter
+	process      *process
+	stopProcess  func()
+
+	mu     sync.Mutex // process and pump take turns
+	pub    *live.Publisher
+	voice  *voice
+	counts *counts
+	sound  *media.Track // announced
+	failed error        // of the process, until the pump has seen it
+}
+
+func newVariant(s *Supplier, n live.Name, source *live.Reader, pub *live.Publisher) *variant {
+	c := &counts{metrics: s.options.Metrics}
+	return &variant{
+		supplier: s, name: n, source: source, pub: pub, counts: c,
+		voice: &voice{newEncoder: newOpusEncoder, filters: s.filters, counts: c},
+	}
+}
+
+// run moves frames until ctx or the source ends, and says which.
+func (v *variant) run(ctx context.Context) error {
+	v.video, v.audio = v.source.Tracks()
+	v.choose(ctx)
+	defer v.take("")
+	for {
+		f, err := v.source.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := v.push(ctx, f); err != nil {
+			return err
+		}
+	}
+}
+
+// push moves one frame of the source.
+func (v *variant) push(ctx context.Context, f *media.Frame) error {
+	v.mu.Lock()
+	failed := v.failed
+	v.failed = nil
+	v.mu.Unlock()
+	if failed != nil {
+		v.mute(failed)
+	}
+	v.follow(ctx, f)
+	if f.Track.Kind == media.Audio && v.path != pathSame {
+		return v.convert(ctx, f)
+	}
+	// The frame is shared with other readers of the source, and the hub writes
+	// the stream's own times into what it is given. Data stays shared.
+	own := *f
+	return v.write(&own)
+}
+
+// follow notices new tracks.
+func (v *variant) follow(ctx context.Context, f *media.Frame) {
+	if f.Track == v.video || f.Track == v.audio {
+		return
+	}
+	video, audio := v.source.Tracks()
+	if f.Track.Kind == media.Audio {
+		// The source may have gone on to yet another one.
+		audio = f.Track
+	} else {
+		video = f.Track
+	}
+	again := !sameSound(v.audio, audio)
+	v.video, v.audio = video, audio
+	if again {
+		v.choose(ctx)
+	} else {
+		v.announce(v.sound)
+	}
+}
+
+// sameSound says whether a decoder for a takes b.
+func sameSound(a, b *media.Track) bool {
+	return a == b || a != nil && b != nil && a.Codec == b.Codec && string(a.Config) == string(b.Config)
+}
+
+// choose finds the way for the sound of v.audio and announces what comes out.
+func (v *variant) choose(ctx context.Context) {
+	switch {
+	case v.audio == nil:
+		v.take(pathNone)
+		v.announce(nil)
+	case v.audio.Codec == media.Opus:
+		v.take(pathSame)
+		v.announce(v.audio)
+	case v.audio.Codec != media.AAC:
+		v.mute(errors.New("no decoder for " + v.audio.Codec.String()))
+	default:
+		v.take(pathLC)
+		if err := v.startConverter(); err != nil {
+			v.startProcess(ctx, err)
+		}
+	}
+}
+
+func (v *variant) startConverter() error {
+	c, rest, err := newConverter(v.voice, v.audio.Config)
+	if err != nil {
+		return err
+	}
+	v.converter = c
+	v.announce(v.voice.track)
+	return v.write(rest...)
+}
+
+// startProcess takes the sound to ffmpeg, for the reason given.
+func (v *variant) startProcess(ctx context.Context, because error) {
+	if v.supplier.options.FFmpeg == "" {
+		v.mute(because)
+		return
+	}
+	v.take(pathProcess)
+	p, err := newProcess(v.supplier.options.FFmpeg, v.audio.Config, v.hear)
+	if err != nil {
+		v.mute(err)
+		return
+	}
+	rest, err := v.voice.configure(outputRate, processChannels)
+	if err != nil {
+		v.mute(err)
+		return
+	}
+	v.announce(v.voice.track)
+	// A lost right to publish shows at the next frame.
+	_ = v.write(rest...)
+	v.process = p
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.run(ctx); err != nil {
+			v.mu.Lock()
+			v.failed = err
+			v.mu.Unlock()
+		}
+	})
+	v.stopProcess = func() { cancel(); running.Wait() }
+}
+
+// mute gives the sound up and says so once.
+func (v *variant) mute(because error) {
+	v.take(pathMute)
+	v.announce(nil)
+	v.supplier.options.Log.Warn("variant has no sound", "stream", v.name.String(), "reason", string(reason.NoDecoder), "err", because)
+}
+
+// take leaves the present way of the sound, if any, and waits until nothing of
+// it runs; "" takes no other.
+func (v *variant) take(path string) {
+	running := v.supplier.options.Metrics.variants
+	if v.path != "" {
+		running.WithLabelValues(v.path).Dec()
+	}
+	if v.stopProcess != nil {
+		v.stopProcess()
+	}
+	v.converter, v.process, v.stopProcess, v.failed = nil, nil, nil, nil
+	if v.path = path; path != "" {
+		running.WithLabelValues(path).Inc()
+	}
+}
+
+func (v *variant) announce(sound *media.Track) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sound = sound
+	v.pub.Announce(v.video, sound)
+}
+
+// convert moves one frame of sound that is not Opus.
+func (v *variant) convert(ctx context.Context, f *media.Frame) error {
+	v.mu.Lock()
+	v.counts.frames++
+	v.mu.Unlock()
+	switch v.path {
+	case pathLC:
+		begin := time.Now()
+		out, err := v.converter.push(f)
+		v.counts.worked(begin)
+		if err != nil {
+			v.startProcess(ctx, err)
+			return v.convert(ctx, f)
+		}
+		return v.write(out...)
+	case pathProcess:
+		if !v.process.push(f) {
+			v.unheard(reason.QueueFull)
+		}
+	default:
+		v.unheard(reason.NoDecoder)
+	}
+	return nil
+}
+
+func (v *variant) unheard(why reason.Reason) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.counts.unheard(why)
+}
+
+// hear takes sound from the process.
+func (v *variant) hear(s sound) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	// The pump sees it, too, when the right to publish is gone.
+	_ = v.writeLocked(v.voice.write(s)...)
+}
+
+// write publishes frames, which are the hub's then.
+func (v *variant) write(frames ...*media.Frame) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.writeLocked(frames...)
+}
+
+func (v *variant) writeLocked(frames ...*media.Frame) error {
+	for _, f := range frames {
+		if err := v.pub.Write(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
