@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/pion/srtp/v3"
 )
@@ -32,12 +33,15 @@ const (
 )
 
 // protection holds one direction's keys. The sealing methods belong to one
-// goroutine; so does openRTCP, which may be another.
+// goroutine; any may call openRTCP.
 type protection struct {
 	rtp, rtcp         cipher.AEAD
 	rtpSalt, rtcpSalt [12]byte
 	cm                *srtp.Context // of the other profile
 	rtcpIndex         uint32        // next index to seal with
+
+	mu    sync.Mutex // guards opening: several sockets read for one session
+	taken replays
 }
 
 // deriveKey is the AES-CM key derivation with a key derivation rate of 0.
@@ -62,7 +66,7 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 // needs the keys for RTP: nobody sends us media.
 func newProtection(profile srtp.ProtectionProfile, key, salt []byte, seals bool) (*protection, error) {
 	if profile != srtp.ProtectionProfileAeadAes128Gcm {
-		ctx, err := srtp.CreateContext(key, salt, profile)
+		ctx, err := srtp.CreateContext(key, salt, profile, srtp.SRTCPReplayProtection(replayWidth))
 		if err != nil {
 			return nil, fmt.Errorf("create SRTP context: %w", err)
 		}
@@ -145,16 +149,34 @@ func (p *protection) sealRTCP(dst, plain []byte) ([]byte, error) {
 	return append(dst, aad[rtcpHeaderLen:]...), nil
 }
 
-var errShortRTCP = errors.New("SRTCP packet is too short")
+var (
+	errShortRTCP    = errors.New("SRTCP packet is too short")
+	errReplayedRTCP = errors.New("SRTCP packet was taken before")
+)
 
 // openRTCP returns the compound packet that sealed holds, in new memory.
 func (p *protection) openRTCP(sealed []byte) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.cm != nil {
 		return p.cm.DecryptRTCP(nil, sealed, nil)
 	}
 	if len(sealed) < rtcpHeaderLen+gcmTagLen+4 {
 		return nil, errShortRTCP
 	}
+	ssrc, index := binary.BigEndian.Uint32(sealed[4:]), binary.BigEndian.Uint32(sealed[len(sealed)-4:])&^encryptedFlag
+	if !p.taken.fresh(ssrc, index) {
+		return nil, errReplayedRTCP
+	}
+	plain, err := p.openGCM(sealed)
+	if err == nil {
+		p.taken.take(ssrc, index)
+	}
+	return plain, err
+}
+
+// openGCM is openRTCP for a packet that is long enough, replayed or not.
+func (p *protection) openGCM(sealed []byte) ([]byte, error) {
 	body, trailer := sealed[rtcpHeaderLen:len(sealed)-4], sealed[len(sealed)-4:]
 	word := binary.BigEndian.Uint32(trailer)
 	var iv [12]byte
