@@ -1,0 +1,94 @@
+package httplive
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"millrace/internal/catalog"
+	"millrace/internal/reason"
+)
+
+const (
+	extension = ".flv"
+	maxName   = 255
+)
+
+// wish is what a viewer asks for.
+type wish struct {
+	catalog.Request
+	// degraded says that a player fell back from ARTC and may hold a key
+	// that was computed for the path without extension.
+	degraded bool
+}
+
+// parseWish reads the request line and headers. Names are split and bounded
+// here; which characters they may have is for admission to say.
+func parseWish(r *http.Request) (wish, error) {
+	w := wish{Request: catalog.Request{
+		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr,
+		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"),
+	}}
+	if wantsWebSocket(r) {
+		w.Protocol = catalog.WSFLV
+	}
+	w.degraded = rawArgument(r.URL.RawQuery, "rts_degrade") == "on"
+	path, found := strings.CutSuffix(w.Path, extension)
+	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !found || !split || strings.Contains(stream, "/") {
+		return w, &catalog.Denied{Reason: reason.BadRequest, Detail: "the path must be /{app}/{stream}" + extension}
+	}
+	var errApp, errStream error
+	w.App, errApp = url.PathUnescape(app)
+	w.Stream, errStream = url.PathUnescape(stream)
+	if errApp != nil || errStream != nil || !bounded(w.App) || !bounded(w.Stream) {
+		w.App, w.Stream = "", "" // not even for a log
+		return w, &catalog.Denied{Reason: reason.BadName, Detail: "the names of app and stream must have 1 to 255 characters"}
+	}
+	return w, nil
+}
+
+func bounded(name string) bool { return name != "" && len(name) <= maxName }
+
+// rawPath is the path as the client wrote it: what it signed.
+func rawPath(r *http.Request) string {
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
+	}
+	return r.URL.EscapedPath()
+}
+
+// rawArgument returns the first value of an argument as it stands in the query.
+func rawArgument(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// withoutExtension is the second try of a degraded wish.
+func (w wish) withoutExtension() catalog.Request {
+	q := w.Request
+	q.Path = strings.TrimSuffix(q.Path, extension)
+	return q
+}
+
+// wantsWebSocket says whether r asks for an upgrade (RFC 6455 section 4.2.1).
+func wantsWebSocket(r *http.Request) bool {
+	return hasToken(r.Header.Values("Connection"), "upgrade") && hasToken(r.Header.Values("Upgrade"), "websocket")
+}
+
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

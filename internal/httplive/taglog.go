@@ -1,0 +1,135 @@
+package httplive
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/wire/flv"
+)
+
+// Bounds of a log's tail: it keeps everything since the newest key frame, and
+// before that what is not too old for a viewer, within these.
+const (
+	maxLogBytes = 64 << 20
+	maxLogAge   = 20 * time.Second
+)
+
+// config is a track's configuration tag, rendered once per change.
+type config struct {
+	track *media.Track
+	bytes []byte // nil: the track is not carried
+}
+
+// entry is one rendered frame and what a decoder must have been told before it.
+type entry struct {
+	tag     flv.Tag
+	at      media.Time // DTS
+	video   bool
+	key     bool // a viewer can begin here
+	configs [2]*config
+}
+
+// tagLog is the shared, bounded tail of one stream's tags. The feed appends;
+// cursors read.
+type tagLog struct {
+	maxAge time.Duration
+
+	mu      sync.Mutex
+	entries []entry // from position first on
+	first   int64
+	key     int64 // newest position to begin at; below first: none
+	bytes   int
+	newest  media.Time
+	configs [2]*config // newest
+	err     error      // the log has ended
+	bell    chan struct{}
+}
+
+func newTagLog(maxAge time.Duration) *tagLog { return &tagLog{maxAge: maxAge, key: -1} }
+
+// head is the position behind the newest entry. The caller holds l.mu.
+func (l *tagLog) head() int64 { return l.first + int64(len(l.entries)) }
+
+// append adds e, and wakes all who wait if now is set; else they find it when
+// something else wakes them.
+func (l *tagLog) append(e entry, now bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.key {
+		l.key = l.head()
+	}
+	l.entries = append(l.entries, e)
+	l.bytes += e.tag.Len()
+	l.newest = max(l.newest, e.at)
+	l.configs = e.configs
+	l.trim()
+	if now {
+		l.ring()
+	}
+}
+
+// wake wakes all who wait.
+func (l *tagLog) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring()
+}
+
+// trim drops what nobody may need any more. The caller holds l.mu.
+func (l *tagLog) trim() {
+	for len(l.entries) > 1 {
+		age := l.newest.Sub(l.entries[0].at)
+		if l.bytes <= maxLogBytes && age <= maxLogAge && (l.first >= l.key || age <= l.maxAge) {
+			return
+		}
+		l.bytes -= l.entries[0].tag.Len()
+		l.entries[0] = entry{}
+		l.entries = l.entries[1:]
+		l.first++
+	}
+}
+
+// end makes cursors fail with err once they have read the rest.
+func (l *tagLog) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+	l.ring()
+}
+
+func (l *tagLog) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err != nil
+}
+
+// ring wakes all who wait. The caller holds l.mu.
+func (l *tagLog) ring() {
+	if l.bell != nil {
+		close(l.bell)
+		l.bell = nil
+	}
+}
+
+// wait returns when there is something at pos or the log has ended. It fails
+// with the cause of ctx.
+func (l *tagLog) wait(ctx context.Context, pos int64) error {
+	l.mu.Lock()
+	if pos < l.head() || l.err != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.bell == nil {
+		l.bell = make(chan struct{})
+	}
+	bell := l.bell
+	l.mu.Unlock()
+	select {
+	case <-bell:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
