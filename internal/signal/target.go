@@ -66,7 +66,7 @@ func authKey(query string) string {
 // isAuthority wants host[:port] in visible ASCII and nothing else.
 func isAuthority(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`@\"<>^{|}`+"`", c) >= 0 {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`@%\"<>^{|}`+"`", c) >= 0 {
 			return false
 		}
 	}

@@ -48,7 +48,7 @@ func checkAnswer(t *testing.T, o *Offer, s Selection, tr Transport) {
 		if m.inBundle {
 			accepted = append(accepted, m.MID)
 		}
-		checkAccepted(t, m, md, i, s, tr)
+		checkAccepted(t, m, md, i, s, tr, o.Setup)
 		if _, ok := md.Attribute("candidate"); ok != !candidates {
 			t.Errorf("m-line %d: candidates %v", i, ok)
 		}
@@ -64,10 +64,14 @@ func checkAnswer(t *testing.T, o *Offer, s Selection, tr Transport) {
 	}
 }
 
-func checkAccepted(t *testing.T, m *Media, md *pion.MediaDescription, i int, s Selection, tr Transport) {
+func checkAccepted(t *testing.T, m *Media, md *pion.MediaDescription, i int, s Selection, tr Transport, offered string) {
 	t.Helper()
 	setup := tr.Setup
-	if setup == "" {
+	switch {
+	case setup != "":
+	case offered == "passive":
+		setup = "active"
+	default:
 		setup = "passive"
 	}
 	for key, want := range map[string]string{"ice-ufrag": tr.Ufrag, "ice-pwd": tr.Pwd, "setup": setup} {
