@@ -8,22 +8,22 @@ import (
 // Config is the boot configuration. The tags name each setting twice, for the
 // command line (kong) and for the file (yaml); the names are the same.
 type Config struct {
-	DataDir string `name:"data-dir" yaml:"data-dir" default:"./data" placeholder:"DIR" help:"Where domains, keys and certificates are kept."`
+	DataDir string `name:"data-dir" yaml:"data-dir" default:"./data" help:"Where domains, keys and certificates are kept."`
 
-	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" placeholder:"ADDR" help:"Signaling (ARTC, WHEP), HTTP-FLV and the player page."`
+	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" help:"Signaling (ARTC, WHEP), HTTP-FLV and the player page."`
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
-	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" placeholder:"ADDR" help:"RTMP, to publish and to play."`
-	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" placeholder:"ADDR" help:"WebRTC media, UDP and TCP."`
-	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Health and metrics."`
+	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish and to play."`
+	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" help:"WebRTC media, UDP and TCP."`
+	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" help:"Health and metrics."`
 
 	RTCIPs []netip.Addr `name:"rtc-ip" yaml:"rtc-ip" placeholder:"IP" help:"Address that viewers are told to send media to, repeatable. Those of the interfaces by default."`
 
 	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
 
-	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"One of ${enum}."`
-	LogFormat string `name:"log-format" yaml:"log-format" default:"text" enum:"text,json" placeholder:"FORMAT" help:"One of ${enum}."`
+	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
+	LogFormat string `name:"log-format" yaml:"log-format" default:"text" enum:"text,json" help:"One of ${enum}."`
 }
 
 // tlsAddr is what --tls stands for.
