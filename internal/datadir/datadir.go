@@ -28,6 +28,9 @@ func Open(path string) (*Dir, error) {
 	return &Dir{path}, nil
 }
 
+// Path is the directory's name.
+func (d *Dir) Path() string { return d.path }
+
 // write puts a file of secrets in place as a whole, so that no reader and no
 // crash sees half of it. Without replace it fails with fs.ErrExist where there
 // is a file already.
