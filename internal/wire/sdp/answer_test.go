@@ -118,10 +118,10 @@ func TestPionAccepts(t *testing.T) {
 		kinds        []webrtc.RTPCodecType
 		data         bool
 	}{
-		{"both", baseline, opus, []webrtc.RTPCodecType{v, a}, false},
+		{"both", plainH264, opus, []webrtc.RTPCodecType{v, a}, false},
 		{"data channel too", main, opus, []webrtc.RTPCodecType{a, v}, true},
 		{"source without audio", high, nil, []webrtc.RTPCodecType{a, v}, false},
-		{"viewer without video", baseline, opus, []webrtc.RTPCodecType{a}, false},
+		{"viewer without video", plainH264, opus, []webrtc.RTPCodecType{a}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pc := newPeer(t, tt.data, tt.kinds...)
@@ -183,7 +183,7 @@ func TestDataChannelFirst(t *testing.T) {
 	if o.Ufrag != "B1RL" || o.Media[0].Bundled || !o.Media[1].Bundled {
 		t.Fatalf("ufrag %q, bundled %v %v", o.Ufrag, o.Media[0].Bundled, o.Media[1].Bundled)
 	}
-	s, err := o.SelectPlay(baseline, opus)
+	s, err := o.SelectPlay(plainH264, opus)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,13 +20,13 @@ func h264Track(idc, iop byte) *media.Track {
 }
 
 var (
-	baseline = h264Track(0x42, 0xc0)
-	main     = h264Track(0x4d, 0x40)
-	high     = h264Track(0x64, 0x00)
-	bframes  = &media.Track{Kind: media.Video, Codec: media.H264, Params: [][]byte{{0x67, 0x64, 0x00, 0x1f}}, Reorder: true}
-	opus     = &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 2}
-	opusMono = &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 1}
-	aacLC    = &media.Track{Kind: media.Audio, Codec: media.AAC, SampleRate: 44100, Channels: 2, Config: []byte{0x12, 0x10}}
+	plainH264 = h264Track(0x42, 0xc0)
+	main      = h264Track(0x4d, 0x40)
+	high      = h264Track(0x64, 0x00)
+	bframes   = &media.Track{Kind: media.Video, Codec: media.H264, Params: [][]byte{{0x67, 0x64, 0x00, 0x1f}}, Reorder: true}
+	opus      = &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 2}
+	opusMono  = &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 1}
+	aacLC     = &media.Track{Kind: media.Audio, Codec: media.AAC, SampleRate: 44100, Channels: 2, Config: []byte{0x12, 0x10}}
 	// HE-AAC: SBR in front, core 24 kHz, output 48 kHz, stereo.
 	aacHE = &media.Track{Kind: media.Audio, Codec: media.AAC, SampleRate: 48000, Channels: 2, Config: []byte{0x2b, 0x11, 0x88, 0x00}}
 )
@@ -103,7 +103,7 @@ func TestSelectCaptured(t *testing.T) {
 			if o.TakesAAC() || !o.TakesOpus() || !o.Wants(media.Video) || !o.Wants(media.Audio) {
 				t.Errorf("takes AAC %v, Opus %v", o.TakesAAC(), o.TakesOpus())
 			}
-			s, err := o.SelectPlay(baseline, opus)
+			s, err := o.SelectPlay(plainH264, opus)
 			if tt.refused != "" {
 				var m *Mismatch
 				if !errors.As(err, &m) || m.Reason != tt.refused || m.Detail == "" {
@@ -167,7 +167,7 @@ func TestPublishersOffers(t *testing.T) {
 			if !strings.Contains(body, "a=sendonly") {
 				continue
 			}
-			if _, err := o.SelectPlay(baseline, opus); err == nil {
+			if _, err := o.SelectPlay(plainH264, opus); err == nil {
 				t.Errorf("%s: an offer that only sends was given media", f)
 			}
 		}
@@ -182,7 +182,7 @@ func TestSelectProfile(t *testing.T) {
 		track *media.Track
 		pt    uint8
 	}{
-		{"constrained baseline as 42c0", baseline, 108},
+		{"constrained baseline as 42c0", plainH264, 108},
 		{"constrained baseline as 42e0", h264Track(0x42, 0xe0), 108},
 		{"baseline", h264Track(0x42, 0x00), 102},
 		{"main", h264Track(0x4d, 0x00), 116},
@@ -198,6 +198,38 @@ func TestSelectProfile(t *testing.T) {
 			t.Errorf("%s: %v, %v, want payload type %d", tt.name, s.Video, err, tt.pt)
 		}
 	}
+	// Offers of one payload type after another spelling of its profile.
+	const ids = "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98\n"
+	body := strings.Replace(plain, "m=video 9 UDP/TLS/RTP/SAVPF 96\n", ids, 1) +
+		"a=rtpmap:97 h264/90000\na=fmtp:97 Packetization-Mode=1;profile-level-id=%s\n" +
+		"a=rtpmap:98 H264/90000\na=fmtp:98 packetization-mode=1\n"
+	for _, tt := range []struct {
+		name, id string
+		track    *media.Track
+		pt       uint8
+	}{
+		{"same profile, other flags", "4d801f", h264Track(0x42, 0xc0), 96},
+		{"main with a flag", "4d401f", h264Track(0x4d, 0x00), 97},
+		{"high under constrained high", "640c1f", high, 97},
+		{"intra profiles are others", "640c1f", h264Track(0x64, 0x10), 96},
+		{"extended that is baseline", "58801f", h264Track(0x42, 0x00), 98},
+		{"extended that is constrained baseline", "58c01f", h264Track(0x58, 0xe0), 96},
+		{"unreadable id is baseline", "nonsense", h264Track(0x42, 0x00), 97},
+	} {
+		s, err := parse(t, strings.Replace(body, "%s", tt.id, 1)).SelectPlay(tt.track, nil)
+		if err != nil || s.Video.PT != tt.pt {
+			t.Errorf("%s: %v, %v, want payload type %d", tt.name, s.Video, err, tt.pt)
+		}
+	}
+	// Nothing that fits at all is taken all the same, if fragments may be sent.
+	exotic := strings.Replace(plain, "42e01f", "f4001f", 1)
+	if s, err := parse(t, exotic).SelectPlay(plainH264, nil); err != nil || s.Video.PT != 96 {
+		t.Errorf("%v, %v", s.Video, err)
+	}
+	whole := strings.Replace(plain, "packetization-mode=1", "packetization-mode=0", 1)
+	if s, err := parse(t, whole).SelectPlay(plainH264, nil); err == nil {
+		t.Errorf("packetization-mode=0 gave %+v", s.Video)
+	}
 }
 
 func TestGoldenAnswers(t *testing.T) {
@@ -208,11 +240,11 @@ func TestGoldenAnswers(t *testing.T) {
 		video, audio  *media.Track
 		transport     Transport
 	}{
-		{"rts2.2.7", fixture(t, "play-rts2.2.7.offer.sdp"), baseline, opus, ours},
+		{"rts2.2.7", fixture(t, "play-rts2.2.7.offer.sdp"), plainH264, opus, ours},
 		{"rts2.7.2", fixture(t, "play-rts2.7.2.offer.sdp"), main, opusMono, ours},
 		{"rts2.7.2-no-audio", fixture(t, "play-rts2.7.2.offer.sdp"), main, nil, ours},
 		{"gstreamer", fixture(t, "whep-gst-g.sdp"), high, opus, ours},
-		{"aiortc", fixture(t, "whep-aio-P.sdp"), baseline, opus, withActive},
+		{"aiortc", fixture(t, "whep-aio-P.sdp"), plainH264, opus, withActive},
 		{"firefox-audio", fixture(t, "whep-ffox-M.sdp"), nil, opus, ours},
 		{"native-adts", native("MP4A-ADTS/44100/2", "", "bframe-enabled=1;"), bframes, aacLC, ours},
 		{"native-latm", native("MP4A-LATM/24000/2", "a=fmtp:97 profile-level-id=30;object=2;cpresent=0\n", "BFrame-enabled=1;"), bframes, aacHE, ours},

@@ -3,7 +3,9 @@ package sdp
 import "strings"
 
 // fmtp returns the format parameters of the answer for the payload type p:
-// those offered, with what the source adds.
+// those offered, with what the source adds. sprop-stereo announces what comes;
+// Chromium decodes two channels only where its own offer says stereo=1, and
+// one otherwise, whatever the answer says. Firefox's offers say it.
 func (f *Format) fmtp(p *Payload) string {
 	switch {
 	case f.Framing == FramingOpus && f.Stereo:

@@ -106,7 +106,7 @@ func TestBFramesRefused(t *testing.T) {
 		if !errors.As(err, &m) || m.Reason != reason.BFrames || m.Detail == "" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if s, err := o.SelectPlay(baseline, nil); err != nil || s.Video.BFrames || s.Video.Ext.CompositionTime != 0 {
+		if s, err := o.SelectPlay(plainH264, nil); err != nil || s.Video.BFrames || s.Video.Ext.CompositionTime != 0 {
 			t.Errorf("%s, source without B-frames: %+v, %v", name, s.Video, err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestLATMAnswer(t *testing.T) {
 		{aacHE, "a=fmtp:97 PS-enabled=0;SBR-enabled=1;cpresent=0;object=5;config=40005623101fe0\r\n"},
 	} {
 		o := parse(t, native("MP4A-LATM/48000/2", "a=fmtp:97 SBR-Enabled=1; cpresent=1;object=2;config=00\n", ""))
-		s, err := o.SelectPlay(baseline, tt.source)
+		s, err := o.SelectPlay(plainH264, tt.source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestLATMAnswer(t *testing.T) {
 func TestLATMUnannounced(t *testing.T) {
 	source := &media.Track{Kind: media.Audio, Codec: media.AAC, SampleRate: 44100, Config: []byte{0x12, 0x00, 0x04, 0x82, 0x00, 0x21, 0x00, 0x00, 0x00}}
 	o := parse(t, native("MP4A-LATM/44100/2", "", ""))
-	s, err := o.SelectPlay(baseline, source)
+	s, err := o.SelectPlay(plainH264, source)
 	if err != nil || s.Audio != nil || s.Video == nil {
 		t.Errorf("%+v, %v", s, err)
 	}

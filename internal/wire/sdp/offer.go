@@ -42,9 +42,6 @@ const (
 // Receives says whether the offerer wants media.
 func (d Direction) Receives() bool { return d == SendRecv || d == RecvOnly }
 
-// Sends says whether the offerer proposes to send media.
-func (d Direction) Sends() bool { return d == SendRecv || d == SendOnly }
-
 // Media is one m-line of an offer.
 type Media struct {
 	Kind      string // "audio", "video", "application", "text" or "message"

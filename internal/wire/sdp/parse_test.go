@@ -112,7 +112,7 @@ func TestParseTolerates(t *testing.T) {
 func TestWithoutBundle(t *testing.T) {
 	body := strings.Replace(native("MP4A-ADTS/44100/2", "", ""), "a=group:BUNDLE 0 1\n", "", 1)
 	o := parse(t, body)
-	s, err := o.SelectPlay(baseline, opus)
+	s, err := o.SelectPlay(plainH264, opus)
 	if err != nil || s.Video != nil || s.Audio == nil {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -130,7 +130,7 @@ func TestExtraLines(t *testing.T) {
 		fmt.Sprintf(extra, "1") + strings.Replace(fmt.Sprintf(extra, "2"), "video 9", "video 0", 1) +
 		strings.Replace(fmt.Sprintf(extra, "3"), "video 9", "video 0", 1) + "a=bundle-only\n"
 	o := parse(t, body)
-	s, err := o.SelectPlay(baseline, opus)
+	s, err := o.SelectPlay(plainH264, opus)
 	if err != nil || s.Video.MLine != 0 || s.Audio != nil {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -150,7 +150,7 @@ func TestExtraLines(t *testing.T) {
 func TestDirections(t *testing.T) {
 	for dir, want := range map[Direction]bool{SendRecv: true, RecvOnly: true, SendOnly: false, Inactive: false} {
 		o := parse(t, strings.Replace(plain, "a=recvonly", "a="+string(dir), 1))
-		_, err := o.SelectPlay(baseline, nil)
+		_, err := o.SelectPlay(plainH264, nil)
 		if (err == nil) != want {
 			t.Errorf("%s: %v", dir, err)
 		}
@@ -166,7 +166,7 @@ func TestDirections(t *testing.T) {
 
 func TestPassiveOffer(t *testing.T) {
 	o := parse(t, strings.Replace(plain, "actpass", "passive", 1))
-	s, err := o.SelectPlay(baseline, nil)
+	s, err := o.SelectPlay(plainH264, nil)
 	if err != nil || o.AnswerSetup() != "active" || !strings.Contains(o.Answer(s, ours), "a=setup:active\r\n") {
 		t.Errorf("%v, %s", err, o.AnswerSetup())
 	}
@@ -212,7 +212,7 @@ func FuzzParseOffer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, v := range []*media.Track{nil, baseline, bframes} {
+		for _, v := range []*media.Track{nil, plainH264, bframes} {
 			for _, a := range []*media.Track{nil, opus, aacLC, aacHE} {
 				if s, err := o.SelectPlay(v, a); err == nil {
 					checkAnswer(t, o, s, ours)

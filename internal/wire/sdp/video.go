@@ -57,18 +57,14 @@ func takesBFrames(p *Payload) bool {
 // decoder has. Decoders take what the parameter sets say, whatever the profile
 // of the payload type, so any is better than none.
 func (m *Media) bestH264(t *media.Track, allowed func(*Payload) bool) *Payload {
-	wanted := []profile{{0x42, 0xe0}, {0x42, 0x00}}
-	if src, ok := trackProfile(t); ok {
-		wanted = append([]profile{src, src.canonical()}, wanted...)
-	}
-	for _, want := range wanted {
-		if p := m.find(func(p *Payload) bool { return allowed(p) && payloadProfile(p) == want }); p != nil {
-			return p
-		}
-	}
-	if len(wanted) == 4 {
-		src := wanted[1]
-		if p := m.find(func(p *Payload) bool { return allowed(p) && payloadProfile(p).canonical() == src }); p != nil {
+	src, known := trackProfile(t)
+	for _, match := range []func(profile) bool{
+		func(p profile) bool { return known && p == src },
+		func(p profile) bool { return known && p.canonical() == src.canonical() },
+		func(p profile) bool { return p == constrainedBaseline },
+		func(p profile) bool { return p == baseline },
+	} {
+		if p := m.find(func(p *Payload) bool { return allowed(p) && match(payloadProfile(p)) }); p != nil {
 			return p
 		}
 	}
@@ -77,6 +73,11 @@ func (m *Media) bestH264(t *media.Track, allowed func(*Payload) bool) *Payload {
 
 // profile is profile_idc and the constraint flags of a profile-level-id.
 type profile struct{ idc, iop uint8 }
+
+var (
+	baseline            = profile{idc: 0x42}
+	constrainedBaseline = profile{0x42, 0xe0}
+)
 
 // trackProfile reads bytes 1 and 2 of the SPS.
 func trackProfile(t *media.Track) (profile, bool) {
@@ -91,7 +92,7 @@ func payloadProfile(p *Payload) profile {
 	id, ok := p.param("profile-level-id")
 	raw, err := hex.DecodeString(id)
 	if !ok || err != nil || len(raw) != 3 {
-		return profile{idc: 0x42}
+		return baseline
 	}
 	return profile{raw[0], raw[1]}
 }
@@ -104,9 +105,9 @@ func (p profile) canonical() profile {
 	case p.idc == 0x42 && p.iop&set1 != 0,
 		p.idc == 0x4d && p.iop&set0 != 0,
 		p.idc == 0x58 && p.iop&(set0|set1) == set0|set1:
-		return profile{0x42, 0xe0}
+		return constrainedBaseline
 	case p.idc == 0x42, p.idc == 0x58 && p.iop&(set0|set1) == set0:
-		return profile{0x42, 0x00}
+		return baseline
 	case p.idc == 0x4d:
 		return profile{0x4d, 0x00}
 	default:
