@@ -99,23 +99,31 @@ func dial(ctx context.Context, t target) (*Client, error) {
 	return c, nil
 }
 
-// greet is the way to NetStream.Publish.Start.
-func (c *Client) greet(t target) error {
+// open is the way to the first message.
+func (c *Client) open() error {
 	if _, _, err := handshake.DoClient(c.net, false, false); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	c.in = rtmpchunk.NewReader(c.net, rtmpchunk.Limits{Message: maxAnswer, Partial: 8, Buffered: 2 * maxAnswer})
 	c.out = rtmpchunk.NewWriter(c.net)
-	if err := c.out.SetChunkSize(clientChunkSize); err != nil {
-		return err
-	}
-	about := amf0.Object{
+	return c.out.SetChunkSize(clientChunkSize)
+}
+
+func connectObject(t target) amf0.Object {
+	return amf0.Object{
 		{Key: "app", Value: t.app},
 		{Key: "type", Value: "nonprivate"},
 		{Key: "flashVer", Value: "FMLE/3.0 (compatible; millrace)"},
 		{Key: "tcUrl", Value: t.tcURL},
 	}
-	if err := c.send(3, 0, "connect", 1, about); err != nil {
+}
+
+// greet is the way to NetStream.Publish.Start.
+func (c *Client) greet(t target) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	if err := c.send(3, 0, "connect", 1, connectObject(t)); err != nil {
 		return err
 	}
 	if _, err := c.result(1); err != nil {
@@ -267,7 +275,7 @@ func (c *Client) sendTags(b []byte) error {
 		size := int(binary.BigEndian.Uint32(b) & 0xffffff)
 		m := rtmpchunk.Message{
 			ChunkStream: clientMediaStream, Stream: c.stream, Type: b[0],
-			Timestamp: uint32(b[7])<<24 | binary.BigEndian.Uint32(b[3:])>>8,
+			Timestamp: uint32(b[7])<<24 | binary.BigEndian.Uint32(b[3:])&0xffffff,
 			Body:      b[tagHead : tagHead+size],
 		}
 		if m.Type == rtmpchunk.TypeDataAMF0 {

@@ -75,11 +75,10 @@ func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch t.kind {
-	case tagConfig:
+	if t.kind == tagConfig {
 		return nil, in.video.configure(t.payload)
-	case tagMedia:
-	default:
+	}
+	if t.kind != tagMedia {
 		in.noteEmpty(t.kind)
 		return nil, nil
 	}
@@ -106,11 +105,10 @@ func (in *ingest) audioFrame(body []byte) (*media.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch t.kind {
-	case tagConfig:
+	if t.kind == tagConfig {
 		return nil, in.audio.configure(t.codec, t.payload)
-	case tagMedia:
-	default:
+	}
+	if t.kind != tagMedia {
 		in.noteEmpty(t.kind)
 		return nil, nil
 	}

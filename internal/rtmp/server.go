@@ -82,13 +82,18 @@ func New(cfg Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
 // all and waits for them. It closes ln. The end of ctx is not an error. TLS, if
 // wanted, is ln's business.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	parent := ctx
+	// The end of the parent reaches connections with its reason.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel(live.ErrShutdown)
-	stop := context.AfterFunc(ctx, func() { ln.Close() })
-	defer stop()
 	defer ln.Close()
+	stop := context.AfterFunc(parent, func() {
+		cancel(live.ErrShutdown)
+		ln.Close()
+	})
+	defer stop()
 
 	places := make(chan struct{}, s.config.MaxConnections)
 	for {
