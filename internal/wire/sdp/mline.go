@@ -18,7 +18,7 @@ func (m *Media) isRTP() bool {
 
 func (m *Media) read(md *pion.MediaDescription) error {
 	m.Kind = strings.Clone(md.MediaName.Media)
-	m.Proto = strings.Join(md.MediaName.Protos, "/")
+	m.Proto = strings.Clone(strings.Join(md.MediaName.Protos, "/"))
 	m.Rejected = md.MediaName.Port.Value == 0
 	if m.Direction == "" {
 		m.Direction = SendRecv
