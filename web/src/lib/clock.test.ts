@@ -1,12 +1,24 @@
 import { expect, test } from 'vitest';
-import { best } from './clock';
+import { offsetFrom } from './clock';
 
-test('the fastest sample wins, and old ones are forgotten', () => {
-  const now = 1_000_000;
-  const old = { offset: 1, rtt: 1, at: now - 301_000 };
-  const slow = { offset: 2, rtt: 40, at: now - 1000 };
-  const fast = { offset: 3, rtt: 8, at: now - 200_000 };
-  expect(best([old, slow, fast], now)).toBe(fast);
-  expect(best([old], now)).toBeUndefined();
-  expect(best([], now)).toBeUndefined();
+// The server is 100 ms ahead. The way there and the way back take their time.
+const sample = (at: number, there: number, back: number, ahead = 100) => ({
+  sent: at,
+  ms: at + there + ahead,
+  received: at + there + back,
+});
+
+test('one sample is off by half its round trip at most', () => {
+  expect(offsetFrom([sample(0, 2, 8)])).toEqual({ ms: 97, error: 5 });
+  expect(offsetFrom([])).toBeUndefined();
+});
+
+test('samples that were slow on different ways agree on less', () => {
+  const found = offsetFrom([sample(0, 2, 30), sample(1000, 40, 1)]);
+  expect(found).toEqual({ ms: 100.5, error: 1.5 });
+});
+
+test('when a clock was set, the newest samples count', () => {
+  const found = offsetFrom([sample(0, 1, 1), sample(1000, 1, 1), sample(2000, 1, 3, 5000), sample(3000, 1, 1, 5000)]);
+  expect(found).toEqual({ ms: 5000, error: 1 });
 });
