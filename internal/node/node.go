@@ -59,6 +59,7 @@ type node struct {
 	flv      *httplive.Server
 	signal   *signal.Server
 	registry *prometheus.Registry
+	token    string // of the admin port
 }
 
 // start opens the data directory and all listeners. Nothing runs yet.
@@ -71,10 +72,14 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, err := dir.AdminToken()
+	if err != nil {
+		return nil, err
+	}
 	if cfg.NoAuth {
 		domains = datadir.Unsigned(domains)
 	}
-	n := &node{cfg: cfg, log: log, domains: domains, registry: prometheus.NewRegistry()}
+	n := &node{cfg: cfg, log: log, domains: domains, registry: prometheus.NewRegistry(), token: token}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if n.open, err = listen(cfg, dir, domains); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net"
@@ -80,18 +81,38 @@ func (n *node) liveMux() http.Handler {
 	return mux
 }
 
-// adminMux routes the admin port, which is loopback unless configured.
+// adminMux routes the admin port. Whether the node is well may be asked by
+// anybody who reaches the port; all else wants the installation's token, as a
+// bearer token or as the password of any user.
 func adminMux(n *node) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	inside := http.NewServeMux()
+	inside.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
+	inside.HandleFunc("GET /debug/pprof/", pprof.Index)
+	inside.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	inside.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	inside.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	inside.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.Handle("/", locked(n.token, inside))
 	return mux
+}
+
+// locked lets in who knows the token.
+func locked(token string, inside http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, given, basic := r.BasicAuth()
+		if !basic {
+			given = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		}
+		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="millrace"`)
+			http.Error(w, "the admin token is in the file admin-token of the data directory", http.StatusUnauthorized)
+			return
+		}
+		inside.ServeHTTP(w, r)
+	})
 }

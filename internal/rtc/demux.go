@@ -118,7 +118,7 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 	if pipe != nil {
 		pipe.letGo()
 	}
-	if sec != nil && why != reason.ClosedByPeer {
+	if sec != nil && !ses.farewell.Load() {
 		if b, err := sec.records.closeNotify(); err == nil {
 			ses.send(b)
 		}

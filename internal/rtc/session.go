@@ -33,6 +33,7 @@ type session struct {
 	path     atomic.Pointer[path] // chosen by the peer; nil before
 	via      atomic.Pointer[socket]
 	lastSeen atomic.Int64 // Unix ns of the last authentic datagram
+	farewell atomic.Bool  // the peer has closed its DTLS association
 
 	mu        sync.Mutex
 	paths     []*path // addresses that proved themselves
@@ -109,6 +110,7 @@ func (ses *session) onDTLS(b []byte) {
 		case b[0] == contentHandshake:
 			ses.send(sec.lastSent) // our last flight was lost
 		case sec.records.closes(b):
+			ses.farewell.Store(true)
 			ses.server.end(ses, reason.ClosedByPeer)
 		}
 		return
