@@ -22,14 +22,23 @@ func (v *viewer) feedback(plain []byte) {
 		case *rtcp.TransportLayerNack:
 			c := command{kind: cmdNACK, viewer: v, ssrc: p.MediaSSRC}
 			for _, pair := range p.Nacks {
-				c.lost = append(c.lost, pair.PacketList()...)
+				if len(c.lost) < repairBurst {
+					c.lost = append(c.lost, pair.PacketList()...)
+				}
 			}
-			v.shard.post(c)
+			v.request(c)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-			v.shard.post(command{kind: cmdPLI, viewer: v})
+			v.request(command{kind: cmdPLI, viewer: v})
 		case *rtcp.ReceiverReport:
 			v.receiverReport(p.Reports, time.Now().UnixNano())
 		}
+	}
+}
+
+// request asks the viewer's shard for something.
+func (v *viewer) request(c command) {
+	if !v.shard.request(c) {
+		v.session.server.refuse(refusedFlood)
 	}
 }
 

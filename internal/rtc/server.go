@@ -54,6 +54,7 @@ const (
 	refusedPaths   = "too_many_paths"
 	refusedUnknown = "unknown_peer"
 	refusedSRTCP   = "bad_srtcp"
+	refusedFlood   = "flood"
 )
 
 // Server is one port's WebRTC egress.

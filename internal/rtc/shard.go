@@ -69,11 +69,33 @@ func newShard(s *Server, index int, sock *socket) *shard {
 	}
 }
 
+// maxInbox is how many requests of viewers may wait in a shard's inbox.
+const maxInbox = 1024
+
 // post hands c to the shard's goroutine.
 func (sh *shard) post(c command) {
 	sh.mu.Lock()
 	sh.inbox = append(sh.inbox, c)
 	sh.mu.Unlock()
+	sh.ring()
+}
+
+// request is post for what viewers ask for, of which a flood must not pile up:
+// it reports whether there was room.
+func (sh *shard) request(c command) bool {
+	sh.mu.Lock()
+	ok := len(sh.inbox) < maxInbox
+	if ok {
+		sh.inbox = append(sh.inbox, c)
+	}
+	sh.mu.Unlock()
+	if ok {
+		sh.ring()
+	}
+	return ok
+}
+
+func (sh *shard) ring() {
 	select {
 	case sh.wake <- struct{}{}:
 	default:
@@ -207,9 +229,15 @@ func (sh *shard) repair(v *viewer, c *command, now int64) {
 	if t == nil || c.ssrc != t.ssrc {
 		return
 	}
+	v.repairs.fill(now)
 	resent := 0
-	for _, low := range c.lost {
+	for i, low := range c.lost {
+		if v.repairs.left < 1 {
+			v.drop(reason.Limit, len(c.lost)-i)
+			break
+		}
 		if v.resend(sh.out, t, kind, low, now) {
+			v.repairs.left--
 			resent++
 		}
 	}

@@ -44,7 +44,26 @@ type viewer struct {
 	left    bool
 	replays int64 // when a PLI last rewound it
 	joinAt  int64
+	repairs allowance
 	totals  totals
+}
+
+// A viewer's network may lose a key frame, and a share of what follows. One
+// that asks for more costs others their turn and does not get it.
+const (
+	repairBurst = 512  // packets
+	repairRate  = 1000 // packets per second
+)
+
+// allowance is how many packets may be sent again.
+type allowance struct {
+	left float64
+	at   int64 // Unix ns of the last filling
+}
+
+func (a *allowance) fill(now int64) {
+	a.left = min(repairBurst, a.left+float64(now-a.at)/1e9*repairRate)
+	a.at = now
 }
 
 // totals is what the closing log line says.
