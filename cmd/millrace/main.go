@@ -16,6 +16,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type program struct {
 	Serve   serveCommand   `cmd:"" help:"Run a node until it is told to stop."`
 	Sign    signCommand    `cmd:"" help:"Make signed URLs."`
+	Bench   benchCommand   `cmd:"" help:"Put a load of WebRTC viewers on a server and measure it."`
 	Version versionCommand `cmd:"" help:"Say which build this is."`
 }
 

@@ -52,12 +52,3 @@ func (p process) rss() (int64, error) {
 	}
 	return pages * int64(os.Getpagesize()), nil
 }
-
-// RSS is the resident memory of a process in bytes, 0 when it cannot be read.
-func RSS(pid int) int64 {
-	n, err := process{pid}.rss()
-	if err != nil {
-		return 0
-	}
-	return n
-}
