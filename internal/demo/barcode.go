@@ -76,7 +76,10 @@ func (s Stamp) Delay(now time.Time) time.Duration {
 	if m == 0 {
 		return 0
 	}
-	d := (time.Duration(now.UnixMilli())*time.Millisecond%m - s.At() + m) % m
+	d := (time.Duration(now.UnixMilli())*time.Millisecond - s.At()) % m
+	if d < 0 {
+		d += m
+	}
 	if d >= m-m/8 {
 		d -= m
 	}
