@@ -131,7 +131,8 @@ export class Player {
     this.unread = this.lastPicture - Math.max(this.lastStamp, this.started) > 3000;
     const recent = this.pictures.filter((p) => now - p.at < 2000);
     const [first, last] = [recent[0], recent.at(-1)];
-    this.fps = first && last && last.at > first.at ? ((last.count - first.count) * 1000) / (last.at - first.at) : undefined;
+    // Up to now, not up to the last picture: a stall shows as fewer.
+    this.fps = first && last && now - first.at > 500 ? ((last.count - first.count) * 1000) / (now - first.at) : undefined;
     const playback = this.playback;
     const reception = await playback?.reception();
     if (reception && playback === this.playback) this.reception = reception;
