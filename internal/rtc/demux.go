@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"millrace/internal/reason"
@@ -40,7 +41,8 @@ func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via 
 		s.onSTUN(b, p, via)
 		return
 	}
-	ses := s.byPath(&path{addr: from, stream: stream})
+	p := &path{addr: from, stream: stream}
+	ses := s.byPath(p)
 	if ses == nil {
 		s.refuse(refusedUnknown)
 		return
@@ -49,7 +51,7 @@ func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via 
 	case first >= 20 && first <= 63:
 		ses.onDTLS(b)
 	case first >= 128 && first <= 191 && len(b) >= rtcpHeaderLen && b[1] >= 192 && b[1] <= 223:
-		ses.onRTCP(b)
+		ses.onRTCP(b, p)
 	}
 }
 
@@ -70,26 +72,54 @@ func (s *Server) byPath(p *path) *session {
 	return s.addrs[p.addr]
 }
 
-// adopt lets datagrams from p belong to ses, which has proved that p is its
-// own. It reports whether p was known, and whether there was room for it.
-func (s *Server) adopt(ses *session, p *path) (known, ok bool) {
-	if s.byPath(p) == ses {
-		return true, true
-	}
+// adopt returns ses's pair for p, from where somebody who knows its password
+// has written. It is nil when the session has ended.
+func (s *Server) adopt(ses *session, p *path, via *socket) *pair {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if ses.ended || len(ses.paths) >= maxPaths {
-		return false, false
+	if ses.ended {
+		return nil
 	}
-	ses.paths = append(ses.paths, p)
+	if i := slices.IndexFunc(ses.pairs, func(c *pair) bool { return c.at(p) }); i >= 0 {
+		return ses.pairs[i]
+	}
+	if len(ses.pairs) == maxPairs {
+		i := slices.IndexFunc(ses.pairs, func(c *pair) bool { return c != ses.chosen })
+		s.disown(ses, ses.pairs[i])
+		ses.pairs = slices.Delete(ses.pairs, i, i+1)
+		s.refuse(refusedPaths)
+	}
+	c := &pair{path: p, via: via, valid: p.stream != nil}
+	ses.pairs = append(ses.pairs, c)
 	if p.stream != nil {
 		p.stream.session.Store(ses)
-		return false, true
+	} else {
+		s.own(ses, p.addr, false)
+	}
+	return c
+}
+
+// own lets datagrams from addr go to ses. Only one that has proved to be there
+// takes an address from another session.
+func (s *Server) own(ses *session, addr netip.AddrPort, proved bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if proved || s.addrs[addr] == nil {
+		s.addrs[addr] = ses
+	}
+}
+
+// disown undoes what adopt did for c.
+func (s *Server) disown(ses *session, c *pair) {
+	if c.path.stream != nil {
+		c.path.stream.finish()
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.addrs[p.addr] = ses
-	return false, true
+	if s.addrs[c.path.addr] == ses {
+		delete(s.addrs, c.path.addr)
+	}
 }
 
 // end ends a session and says goodbye to a peer that has not done so. It
@@ -101,16 +131,11 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 		return false
 	}
 	ses.ended = true
-	sec, paths, cancel, pipe := ses.secured, ses.paths, ses.cancel, ses.handshake
+	sec, pairs, cancel, pipe := ses.secured, ses.pairs, ses.cancel, ses.handshake
 	ses.mu.Unlock()
 	s.mu.Lock()
 	delete(s.ufrags, ses.ufrag)
 	delete(s.ids, ses.id)
-	for _, p := range paths {
-		if p.stream == nil && s.addrs[p.addr] == ses {
-			delete(s.addrs, p.addr)
-		}
-	}
 	s.mu.Unlock()
 	if cancel != nil {
 		cancel()
@@ -123,10 +148,8 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 			ses.send(b)
 		}
 	}
-	for _, p := range paths {
-		if p.stream != nil {
-			p.stream.finish()
-		}
+	for _, c := range pairs {
+		s.disown(ses, c)
 	}
 	s.metrics.Sessions.Dec()
 	s.metrics.Closed.WithLabelValues(string(why)).Inc()

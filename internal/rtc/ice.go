@@ -1,8 +1,10 @@
 package rtc
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +13,9 @@ import (
 
 // ICE in the controlled role, full and not lite (RFC 8445): a lite agent costs
 // Chromium one ping interval before media flows. Checks are answered, each new
-// address gets a triggered check, and the peer's nomination chooses the path.
+// address gets triggered checks until it answers one, and the peer's nomination
+// chooses among the addresses that did: whoever knows a session's password
+// could otherwise point its media at anybody by forging one datagram.
 
 // Attributes of RFC 8445 section 16.1 that the STUN library leaves to ICE.
 const (
@@ -23,8 +27,24 @@ const (
 // prflxPriority is the priority of our peer-reflexive candidates.
 const prflxPriority = 1<<24*110 + 1<<8*65535 + 255
 
-// maxPaths is how many remote addresses one session may check from.
-const maxPaths = 8
+// maxPairs is how many remote addresses of one session are remembered.
+const maxPairs = 8
+
+// udpStays is how long after its last nomination a UDP path is not given up
+// for TCP: browsers nominate all that they have until one answers.
+const udpStays = 5 * time.Second
+
+// pair is one remote address of a session. The session's mu guards it.
+type pair struct {
+	path      *path
+	via       *socket
+	check     [stun.TransactionIDSize]byte // our newest check; zero: none yet
+	valid     bool                         // the address answered a check, or is a connection
+	nominated time.Time                    // when the peer last did; zero: never
+}
+
+// at says whether the pair is the one that p belongs to.
+func (c *pair) at(p *path) bool { return c.path.addr == p.addr && c.path.stream == p.stream }
 
 // ufragOf returns our part of the username of a binding request, or "" when the
 // message is none. It reads nothing but the header and attribute list.
@@ -48,9 +68,7 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 		return
 	}
 	if m.Type == stun.BindingSuccess {
-		if ses := s.byPath(p); ses != nil && stun.NewShortTermIntegrity(ses.remotePwd).Check(m) == nil {
-			ses.seen()
-		}
+		s.onCheckAnswered(m, p)
 		return
 	}
 	ses := s.byUfrag(ufragOf(m))
@@ -58,12 +76,10 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 		s.refuse(refusedSTUN)
 		return
 	}
-	known, ok := s.adopt(ses, p)
-	if !ok {
-		s.refuse(refusedPaths)
-		return
+	c := s.adopt(ses, p, via)
+	if c == nil {
+		return // it ended meanwhile
 	}
-	ses.seen()
 	reply, err := stun.Build(m, stun.BindingSuccess,
 		&stun.XORMappedAddress{IP: net.IP(p.addr.Addr().AsSlice()), Port: int(p.addr.Port())},
 		stun.NewShortTermIntegrity(ses.pwd), stun.Fingerprint)
@@ -72,28 +88,94 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 	}
 	ses.sendVia(p, via, reply.Raw)
 	_, nominated := m.Attributes.Get(attrUseCandidate)
-	if nominated || ses.path.Load() == nil {
-		ses.choose(p, via)
+	ses.mu.Lock()
+	if nominated {
+		c.nominated = time.Now()
 	}
-	if !known {
-		s.triggeredCheck(ses, p, via)
+	checked := c.valid && c.check != [stun.TransactionIDSize]byte{}
+	ses.mu.Unlock()
+	ses.choose(c)
+	ses.seen(p)
+	if !checked {
+		s.triggeredCheck(ses, c)
 	}
 }
 
-// triggeredCheck sends a check of our own to where one came from.
-func (s *Server) triggeredCheck(ses *session, p *path, via *socket) {
+// onCheckAnswered takes the answer to a check of ours.
+func (s *Server) onCheckAnswered(m *stun.Message, p *path) {
+	ses := s.byUfrag(base64.RawStdEncoding.EncodeToString(m.TransactionID[:ufragBytes]))
+	if ses == nil || stun.NewShortTermIntegrity(ses.remotePwd).Check(m) != nil {
+		s.refuse(refusedSTUN)
+		return
+	}
+	ses.mu.Lock()
+	i := slices.IndexFunc(ses.pairs, func(c *pair) bool { return c.at(p) && c.check == m.TransactionID })
+	if i < 0 || ses.ended {
+		ses.mu.Unlock()
+		s.refuse(refusedSTUN)
+		return
+	}
+	c := ses.pairs[i]
+	c.valid = true
+	if p.stream == nil {
+		s.own(ses, p.addr, true)
+	}
+	ses.mu.Unlock()
+	ses.choose(c)
+	ses.seen(p)
+}
+
+// triggeredCheck sends a check of our own to where one came from. Its
+// transaction id begins with our ufrag, so that the answer, which names no
+// user, finds its session.
+func (s *Server) triggeredCheck(ses *session, c *pair) {
+	id := stun.NewTransactionID()
+	if n, err := base64.RawStdEncoding.Decode(id[:], []byte(ses.ufrag)); err != nil || n != ufragBytes {
+		return // a ufrag is ours and well formed
+	}
+	ses.mu.Lock()
+	c.check = id
+	ses.mu.Unlock()
 	var tie [8]byte
 	binary.BigEndian.PutUint64(tie[:], ses.tieBreaker)
 	priority := binary.BigEndian.AppendUint32(nil, prflxPriority)
-	m, err := stun.Build(stun.TransactionID, stun.BindingRequest,
+	m, err := stun.Build(stun.NewTransactionIDSetter(id), stun.BindingRequest,
 		stun.NewUsername(ses.remoteUfrag+":"+ses.ufrag),
 		stun.RawAttribute{Type: attrICEControlled, Value: tie[:]},
 		stun.RawAttribute{Type: attrPriority, Value: priority},
 		stun.NewShortTermIntegrity(ses.remotePwd), stun.Fingerprint)
 	if err == nil {
-		ses.sendVia(p, via, m.Raw)
+		ses.sendVia(c.path, c.via, m.Raw)
 	}
 }
 
-// seen notes a sign of life that proved its origin (RFC 7675 section 5.1).
-func (ses *session) seen() { ses.lastSeen.Store(time.Now().UnixNano()) }
+// choose makes c the path of everything that is sent from now on, if it may be:
+// the first that works, then what the peer nominates.
+func (ses *session) choose(c *pair) {
+	ses.mu.Lock()
+	old := ses.chosen
+	switch {
+	case !c.valid || c == old || ses.ended:
+		ses.mu.Unlock()
+		return
+	case old == nil:
+	case c.nominated.IsZero(), c.nominated.Before(old.nominated),
+		old.path.stream == nil && c.path.stream != nil && time.Since(old.nominated) < udpStays:
+		ses.mu.Unlock()
+		return
+	}
+	ses.chosen = c
+	ses.via.Store(c.via)
+	ses.path.Store(c.path)
+	ses.mu.Unlock()
+	ses.lastSeen.Store(time.Now().UnixNano())
+	ses.beginHandshake()
+}
+
+// seen notes a sign of life that proved its origin (RFC 7675 section 5.1). It
+// counts where media is sent to, and anywhere before that is decided.
+func (ses *session) seen(p *path) {
+	if chosen := ses.path.Load(); chosen == nil || chosen.addr == p.addr && chosen.stream == p.stream {
+		ses.lastSeen.Store(time.Now().UnixNano())
+	}
+}

@@ -36,8 +36,9 @@ type session struct {
 	farewell atomic.Bool  // the peer has closed its DTLS association
 
 	mu        sync.Mutex
-	paths     []*path // addresses that proved themselves
-	handshake *pipe   // while one runs
+	pairs     []*pair // remote addresses that know our password
+	chosen    *pair   // the one of path
+	handshake *pipe   // while one runs, or waits for a path
 	secured   *secured
 	ended     bool
 	cancel    context.CancelFunc // of the handshake
@@ -50,6 +51,9 @@ func token(n int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// ufragBytes is the length of our ufrag before it is written in base64.
+const ufragBytes = 6
+
 // iceToken is token in ICE's own alphabet (RFC 8839 section 5.4).
 func iceToken(n int) string {
 	b := make([]byte, n)
@@ -61,14 +65,13 @@ func newSession(s *Server, offer *sdp.Offer, sel sdp.Selection, r *live.Reader, 
 	var seed [24]byte
 	_, _ = rand.Read(seed[:])
 	ses := &session{
-		id: token(18), ufrag: iceToken(6), pwd: iceToken(24),
+		id: token(18), ufrag: iceToken(ufragBytes), pwd: iceToken(24),
 		remoteUfrag: offer.Ufrag, remotePwd: offer.Pwd, fingerprint: offer.Fingerprint,
 		client:     offer.AnswerSetup() == "active",
 		tieBreaker: binary.BigEndian.Uint64(seed[:]),
 		created:    time.Now(), server: s, reader: r,
 	}
 	ses.viewer = newViewer(ses, sel, mode, seed[8:])
-	ses.seen()
 	return ses
 }
 
@@ -88,18 +91,6 @@ func (ses *session) send(b []byte) {
 	}
 }
 
-// choose makes p the path of everything that is sent from now on.
-func (ses *session) choose(p *path, via *socket) {
-	if old := ses.path.Load(); old != nil && old.addr == p.addr && old.stream == p.stream {
-		return
-	}
-	ses.via.Store(via)
-	ses.path.Store(p)
-	if ses.client {
-		ses.beginHandshake()
-	}
-}
-
 // onDTLS takes a DTLS datagram.
 func (ses *session) onDTLS(b []byte) {
 	ses.mu.Lock()
@@ -116,28 +107,44 @@ func (ses *session) onDTLS(b []byte) {
 		return
 	}
 	if p == nil {
-		p = ses.beginHandshake()
+		p = ses.newHandshake()
 	}
 	if p != nil {
 		p.deliver(b)
+		ses.beginHandshake()
 	}
 }
 
-// beginHandshake starts the handshake goroutine unless there is one.
-func (ses *session) beginHandshake() *pipe {
+// newHandshake makes the pipe of a handshake that the peer begins, or returns
+// the one there is. It is nil once there can be none.
+func (ses *session) newHandshake() *pipe {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if ses.ended || ses.secured != nil || ses.handshake != nil {
-		return ses.handshake
+	if ses.handshake == nil && !ses.ended && ses.cancel == nil {
+		ses.handshake = newPipe(ses.send)
 	}
-	p := newPipe(ses.send)
+	return ses.handshake
+}
+
+// beginHandshake starts the handshake goroutine when it is time to: we begin or
+// the peer has begun, and there is a path for our part. The peer's first flight
+// may overtake the answer to our check.
+func (ses *session) beginHandshake() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.ended || ses.cancel != nil || ses.chosen == nil || ses.handshake == nil && !ses.client {
+		return
+	}
+	if ses.handshake == nil {
+		ses.handshake = newPipe(ses.send)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ses.handshake, ses.cancel = p, cancel
+	p := ses.handshake
+	ses.cancel = cancel
 	ses.server.running.Go(func() {
 		defer cancel()
 		ses.runHandshake(ctx, p)
 	})
-	return p
 }
 
 func (ses *session) runHandshake(ctx context.Context, p *pipe) {
@@ -168,8 +175,8 @@ func (ses *session) runHandshake(ctx context.Context, p *pipe) {
 	}
 }
 
-// onRTCP takes an SRTCP packet.
-func (ses *session) onRTCP(b []byte) {
+// onRTCP takes an SRTCP packet from p.
+func (ses *session) onRTCP(b []byte, p *path) {
 	ses.mu.Lock()
 	sec := ses.secured
 	ses.mu.Unlock()
@@ -181,6 +188,6 @@ func (ses *session) onRTCP(b []byte) {
 		ses.server.refuse(refusedSRTCP)
 		return
 	}
-	ses.seen()
+	ses.seen(p)
 	ses.viewer.feedback(plain)
 }

@@ -175,7 +175,7 @@ func (sh *shard) join(v *viewer, now int64) {
 	sh.nviewers++
 	v.joinAt = now
 	v.joined.Store(true)
-	v.session.seen()
+	v.session.lastSeen.Store(now)
 	if g.offset != 0 {
 		v.sendReports(sh.out, now, g.offset)
 	}
