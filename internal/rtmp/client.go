@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"time"
@@ -335,6 +334,6 @@ func (c *Client) Close() error {
 		return fmt.Errorf("unpublish: %w", err)
 	}
 	c.net.until(time.Now().Add(lingering))
-	_, _ = io.CopyN(io.Discard, c.net, maxAnswer)
+	_ = c.waitStatus(codeUnpublished) // a courtesy that not every server returns
 	return nil
 }

@@ -28,6 +28,8 @@ const (
 	// ended: closing at once would make the kernel reset it and drop the reason.
 	lingering    = time.Second
 	maxLingering = 4 << 20 // bytes
+	// lastWords is how long a publisher that has said goodbye may stay.
+	lastWords = 5 * time.Second
 
 	windowSize   = 2_500_000 // acknowledgement window, both ways, in bytes
 	outChunkSize = 4096
@@ -101,9 +103,10 @@ func (c *conn) run(ctx context.Context) error {
 		err = c.receive(ctx)
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !c.leaving:
 		return context.Cause(ctx)
 	case c.leaving:
+		c.seeOff()
 		return errDone
 	case c.publisher != nil && c.publisher.Err() != nil:
 		return c.publisher.Err()
@@ -113,6 +116,14 @@ func (c *conn) run(ctx context.Context) error {
 		return errIdle
 	}
 	return err
+}
+
+// seeOff ends publishing at once, and the connection when the client does:
+// GStreamer takes it for a fault when the server closes first.
+func (c *conn) seeOff() {
+	c.publisher.Close(reason.ClosedByPeer)
+	c.net.until(time.Now().Add(lastWords))
+	_, _ = io.CopyN(io.Discard, c.net, maxLingering)
 }
 
 // approach leads from the first byte to the admission.

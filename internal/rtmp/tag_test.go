@@ -85,3 +85,50 @@ func TestTags(t *testing.T) {
 		checkTag(t, c.name, got, err, c.want, c.err)
 	}
 }
+
+// FuzzTags feeds messages to the parsers, and what they find to the tracks.
+func FuzzTags(f *testing.F) {
+	for _, c := range videoTags {
+		f.Add([]byte(c.in), true)
+	}
+	for _, c := range audioTags {
+		f.Add([]byte(c.in), false)
+	}
+	f.Add(append([]byte("\x17\x01\x00\x00\x00"), picture(small, 0, spsLarge, idr, bee).Data...), true)
+	f.Fuzz(func(t *testing.T, b []byte, video bool) {
+		v := videoTrack{track: small, lengthSize: 4}
+		a := audioTrack{track: stereo}
+		parse := parseAudio
+		if video {
+			parse = parseVideo
+		}
+		got, err := parse(b)
+		if err != nil {
+			var e *codecError
+			if !errors.As(err, &e) || len(e.codec) > 64 {
+				t.Fatalf("error is %v", err)
+			}
+			return
+		}
+		if got.kind == tagConfig || got.kind == tagMedia {
+			if (got.codec == media.H264) != video {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		switch {
+		case got.kind == tagConfig && video:
+			err = v.configure(got.payload)
+		case got.kind == tagConfig:
+			err = a.configure(got.codec, got.payload)
+		case got.kind == tagMedia && video:
+			if f, err := v.frame(got.payload, got.cts); f != nil && (err != nil || len(f.Data) == 0 || f.Track.Width == 0) {
+				t.Fatalf("frame %+v of %+v, %v", f, f.Track, err)
+			}
+		case got.kind == tagMedia:
+			a.frame(got.codec, got.payload)
+		}
+		if err == nil && (v.track.Width == 0 || a.track.SampleRate == 0) {
+			t.Fatalf("tracks are %+v, %+v", v.track, a.track)
+		}
+	})
+}
