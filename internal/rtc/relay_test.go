@@ -91,6 +91,16 @@ func (r *relay) back(up *net.UDPConn, to netip.AddrPort) {
 	}
 }
 
+// serial makes pass safe for both directions at once.
+func serial(pass func(bool, []byte) bool) func(bool, []byte) bool {
+	var mu sync.Mutex
+	return func(toServer bool, b []byte) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return pass(toServer, b)
+	}
+}
+
 // instead edits an answer so that its UDP candidates lead through the relay.
 func (r *relay) instead(answer string) string {
 	return strings.ReplaceAll(answer, r.candidate(r.server.Port()), r.candidate(r.port()))
