@@ -32,9 +32,9 @@ const (
 	// processWrite is how long a process may take in nothing.
 	processWrite = 10 * time.Second
 	// maxStarts is how often in a row a process may end within processFair.
-	maxStarts   = 4
-	processFair = 10 * time.Second
-	restartWait = 500 * time.Millisecond
+	maxStarts    = 4
+	processFair  = 10 * time.Second
+	restartPause = 500 * time.Millisecond
 	// stderrKept bounds what is kept of a process's complaints, in bytes.
 	stderrKept = 1 << 10
 	// maxFLVTime is where the timestamps of FLV end, in ms.
@@ -48,7 +48,8 @@ type process struct {
 	path   string // of ffmpeg
 	config []byte // AudioSpecificConfig
 	parsed aac.Config
-	hear   func(sound) // called by run, one at a time
+	hear   func(sound)   // called by run, one at a time
+	pause  time.Duration // before a restart
 	queue  chan *media.Frame
 }
 
@@ -57,7 +58,10 @@ func newProcess(path string, config []byte, hear func(sound)) (*process, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &process{path: path, config: config, parsed: parsed, hear: hear, queue: make(chan *media.Frame, processQueue)}, nil
+	return &process{
+		path: path, config: config, parsed: parsed, hear: hear, pause: restartPause,
+		queue: make(chan *media.Frame, processQueue),
+	}, nil
 }
 
 // push queues a frame, without waiting. It returns false when the queue is full.
@@ -88,7 +92,7 @@ func (p *process) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(restartWait):
+		case <-time.After(p.pause):
 		}
 	}
 }

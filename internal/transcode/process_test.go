@@ -127,6 +127,7 @@ func TestProcessFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.pause = time.Millisecond
 	if err := p.run(t.Context()); err == nil {
 		t.Fatal("no error")
 	}

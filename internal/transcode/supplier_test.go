@@ -420,12 +420,23 @@ func TestSupplierProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := make(chan struct{})
-	go func() {
-		send(t, source, mix(c.frames()))
-		close(sent)
-	}()
+	frames := mix(c.frames())
+	send(t, source, frames[:4])
 	var video, audio []*media.Frame
+	for len(video) == 0 { // both readers are in place now
+		f, err := r.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Track.Kind == media.Video {
+			video = append(video, f)
+		}
+	}
+	for _, f := range frames[4:] {
+		if err := source.Write(f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for len(video) < 70 || audio == nil || audio[len(audio)-1].PTS < video[69].DTS.Add(-100*time.Millisecond) {
 		f, err := r.Next(ctx)
 		if err != nil {
@@ -437,7 +448,6 @@ func TestSupplierProcess(t *testing.T) {
 			audio = append(audio, f)
 		}
 	}
-	<-sent
 	if n := len(children(t)); n != 1 {
 		t.Errorf("%d processes", n)
 	}

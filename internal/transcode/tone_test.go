@@ -11,15 +11,18 @@ import (
 
 // A tone must stay a tone: no noise beside it, no click, at its time.
 func TestTone(t *testing.T) {
-	for _, rate := range rates {
+	for i, rate := range rates {
 		for channels := 1; channels <= 2; channels++ {
+			if rate < 44100 && channels != 1+i%2 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%d/%d", rate, channels), func(t *testing.T) {
 				const freq = 1000
-				c := encodeAAC(t, sine(freq, rate, 3*rate, channels), rate, channels, "-b:a", itoa(96000*channels))
+				c := encodeAAC(t, sine(freq, rate, 2*rate, channels), rate, channels, "-b:a", itoa(96000*channels))
 				packets, _ := convert(t, c.frames())
 				onGrid(t, packets)
 				x := decodeOpus(t, packets, channels)
-				checkTone(t, x[outputRate/2:5*outputRate/2], packets[0].PTS.Add(time.Second/2), freq, rate)
+				checkTone(t, x[outputRate/2:3*outputRate/2], packets[0].PTS.Add(time.Second/2), freq, rate)
 				for _, p := range packets {
 					if p.Capture-int64(p.PTS) != 1e18 || p.Arrived < 2e18 || p.Track.Codec != media.Opus || p.Track.Channels != channels {
 						t.Fatalf("packet %+v, track %+v", p, p.Track)
@@ -48,7 +51,7 @@ func checkTone(t *testing.T, x []float64, begin media.Time, freq float64, rate i
 	}
 	t.Logf("SNR %.1f dB, amplitude %.4f, late %.1f us, loudest ms beside it %.1f dB, corner %.4f",
 		snr, amplitude, late*1e6, decibel(worst/rms(x)), corner)
-	if snr < 30 || math.Abs(amplitude-0.5) > 0.02 {
+	if snr < 27 || math.Abs(amplitude-0.5) > 0.02 {
 		t.Errorf("SNR %.1f dB, amplitude %.4f", snr, amplitude)
 	}
 	if decibel(worst/rms(x)) > -18 || corner > 0.005 {
