@@ -9,10 +9,11 @@ type Time int64
 
 // Millis returns t in whole milliseconds, rounded down.
 func (t Time) Millis() int64 {
-	if t < 0 {
-		return -((int64(-t) + 999_999) / 1_000_000)
+	ms := int64(t) / 1_000_000
+	if int64(t)%1_000_000 < 0 {
+		ms--
 	}
-	return int64(t) / 1_000_000
+	return ms
 }
 
 // Units converts t to ticks of a clock with the given rate in Hz, rounded to
@@ -26,9 +27,13 @@ func (t Time) Units(rate int64) int64 {
 	return sec*rate + (rest*rate+half)/1e9
 }
 
-// FromUnits is the inverse of Units.
+// FromUnits is the inverse of Units: the nanosecond nearest to a tick.
 func FromUnits(ticks, rate int64) Time {
-	return Time(ticks/rate*1e9 + (ticks%rate*1e9+rate/2)/rate)
+	whole, rest, half := ticks/rate, ticks%rate, rate/2
+	if rest < 0 {
+		half = -half
+	}
+	return Time(whole*1e9 + (rest*1e9+half)/rate)
 }
 
 // Add returns t shifted by d.
