@@ -15,8 +15,6 @@ const (
 	packetSamples = outputRate / 50
 	// maxPacket is enough for any packet of 20 ms (RFC 6716 section 3.4).
 	maxPacket = 1276
-	// fade is how long sound takes to die away before a gap and to come back.
-	fade = 5 * time.Millisecond
 	// maxSkip is how much sound is dropped where a source stamps it twice;
 	// a source that jumps further back has begun a new time.
 	maxSkip = time.Second
@@ -141,21 +139,6 @@ func (v *voice) restart(at media.Time) {
 	v.running, v.begun = true, true
 }
 
-// trim drops what is to be skipped and fades in what follows, in place.
-func (v *voice) trim(pcm []float32) []float32 {
-	n := min(v.skip, len(pcm)/v.channels)
-	v.skip -= n
-	pcm = pcm[n*v.channels:]
-	for i := 0; v.fadeIn > 0 && i < len(pcm); i += v.channels {
-		g := fadeGain(v.fadeIn, v.fadeSamples()+1)
-		for c := range v.channels {
-			pcm[i+c] *= g
-		}
-		v.fadeIn--
-	}
-	return pcm
-}
-
 // drain encodes the packets that are complete and begin before end.
 func (v *voice) drain(out []*media.Frame, s sound, end media.Time) []*media.Frame {
 	for v.next < end {
@@ -208,25 +191,4 @@ func (v *voice) finish() []*media.Frame {
 	out := v.drain(nil, v.newest, end)
 	v.next = end
 	return out
-}
-
-// ebb returns n samples in which what was written last dies away. It is
-// mirrored in time, so that it begins without a step.
-func (v *voice) ebb(n int) []float32 {
-	pcm := make([]float32, n*v.channels)
-	long := v.fadeSamples()
-	for i := range min(long, n) {
-		g := fadeGain(i, long)
-		for c := range v.channels {
-			pcm[i*v.channels+c] = v.resampler.last(c, i) * g
-		}
-	}
-	return pcm
-}
-
-func (v *voice) fadeSamples() int { return int(fade.Seconds() * float64(v.rate)) }
-
-// fadeGain falls from 1 at 0 to 0 at n, smoothly at both ends.
-func fadeGain(i, n int) float32 {
-	return float32(0.5 + 0.5*math.Cos(math.Pi*float64(i)/float64(n)))
 }
