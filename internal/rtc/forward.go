@@ -135,7 +135,7 @@ func (sh *shard) forwardAudio(g *group) {
 				continue
 			}
 			if v.audio.format.Framing == sdp.FramingLATM && latm == nil {
-				latm = latmFromADTS(pk.Payload)
+				latm = latmFromADTS(pk.Payload, pk.Start)
 			}
 			v.sendAudio(sh.out, pk, latm)
 			sh.began(v)

@@ -7,9 +7,9 @@ const adtsHeaderLen = 7
 
 // latmFromADTS turns the payload of an AAC packet in the log, an ADTS frame or
 // a later piece of one, into its form under RFC 6416 with cpresent=0: the
-// PayloadLengthInfo takes the header's place.
-func latmFromADTS(payload []byte) []byte {
-	if len(payload) < adtsHeaderLen || payload[0] != 0xFF || payload[1]&0xF6 != 0xF0 {
+// PayloadLengthInfo takes the header's place. start says that payload begins a frame.
+func latmFromADTS(payload []byte, start bool) []byte {
+	if !start || len(payload) < adtsHeaderLen || payload[0] != 0xFF || payload[1]&0xF6 != 0xF0 {
 		return payload
 	}
 	whole := int(payload[3]&3)<<11 | int(payload[4])<<3 | int(payload[5])>>5

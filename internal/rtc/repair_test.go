@@ -49,13 +49,13 @@ func TestLoss(t *testing.T) {
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
 	n := 0
-	rel.let(func(toServer bool, b []byte) bool {
+	rel.let(serial(func(toServer bool, b []byte) bool {
 		if toServer || !isRTP(b) || b[1]&0x7f == 111 {
 			return true
 		}
 		n++
 		return n%7 != 3
-	})
+	}))
 	c := r.watch(wish{reply: rel.instead})
 	ssrc := c.ssrcOf(media.Video)
 	last, missing, repaired := c.nextOf(media.Video), map[uint16]bool{}, 0

@@ -177,7 +177,7 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 	}
 	payload := pk.Payload
 	if kind == media.Audio && t.format.Framing == sdp.FramingLATM {
-		payload = latmFromADTS(payload)
+		payload = latmFromADTS(payload, pk.Start)
 	}
 	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
 	o.arena = o.arena[:from+maxHeader+2+len(payload)]
