@@ -103,7 +103,7 @@ func permit(mode catalog.Mode, p catalog.Protocol) error {
 }
 
 func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {
-	a.log.DebugContext(ctx, "admitted "+who, "stream", name.String(), "proto", string(q.Protocol), "peer", q.RemoteAddr)
+	a.log.DebugContext(ctx, "admitted", "role", who, "stream", name.String(), "proto", string(q.Protocol), "peer", q.RemoteAddr)
 }
 
 func denied(why reason.Reason, format string, args ...any) error {

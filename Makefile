@@ -1,0 +1,68 @@
+# make run    a node with a demo stream: open http://localhost:8080/
+# make test   everything that CI runs
+# make check  what to run before a commit
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
+FUZZTIME ?= 20s
+BENCH    ?= .
+ARGS     ?= --demo
+
+.PHONY: run build deps test test-go test-web test-browser web check lint bench fuzz clean
+
+run: build
+	exec bin/millrace serve $(ARGS)
+
+# One static binary. Cgo is off so that it runs on any Linux.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X millrace/internal/build.version=$(VERSION)' -o bin/millrace ./cmd/millrace
+
+# What the tests need besides Go and Node.js; does nothing when all is there.
+deps:
+	scripts/install-test-deps
+
+test: deps test-go test-web test-browser
+
+test-go:
+	go vet ./...
+	go test -race -timeout 8m ./...
+
+# The built pages are committed: they must be what the sources give.
+test-web: deps
+	cd web && npm run --silent check && npm test --silent && npm run --silent build
+	@status=$$(git status --porcelain -- internal/console/dist); if [[ -n $$status ]]; then \
+		echo "internal/console/dist is not what web/ builds; run 'make web' and commit:"; echo "$$status"; exit 1; fi
+
+test-browser: deps build
+	cd test/browser && npm test --silent
+
+# Builds the pages anew, to be committed.
+web: deps
+	cd web && npm run build
+
+# Linting is part of this where `make lint` has installed the linter: building
+# it takes minutes.
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [[ -n $$unformatted ]]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go test ./internal
+	@if [[ -x bin/golangci-lint ]]; then bin/golangci-lint run ./...; else echo "bin/golangci-lint is not there; make lint installs and runs it"; fi
+
+lint:
+	@[[ -x bin/golangci-lint ]] || GOBIN=$(CURDIR)/bin go install $(GOLANGCI)
+	bin/golangci-lint run ./...
+
+# Speed: make bench BENCH=Egress
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+# Every fuzz target for FUZZTIME each.
+fuzz:
+	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' internal | sed 's/:func / /' | sort -u | while read -r file target; do \
+		echo "== $$(dirname $$file) $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null; done
+
+clean:
+	rm -rf bin test-results
