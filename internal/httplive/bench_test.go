@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"millrace/internal/live"
 	"millrace/internal/media"
 )
 
@@ -100,30 +99,4 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// BenchmarkRender is what a frame costs once per stream: reading it from the
-// hub, rendering, and appending it to the shared log.
-func BenchmarkRender(b *testing.B) {
-	s := newStage(b, stageOptions{})
-	video, _ := tracks(frames(b))
-	p := s.publish(b, video, nil)
-	data := make([]byte, 10_416)
-	n := 0
-	add := func(key bool) {
-		ts := media.Time(n) * media.Time(time.Second/30)
-		n++
-		write(b, p, &media.Frame{Track: video, DTS: ts, PTS: ts, Key: key, Data: data})
-	}
-	add(true)
-	r, err := s.hub.Subscribe(b.Context(), live.Name{Domain: demo.Domain, App: demo.App, Stream: demo.Stream})
-	if err != nil {
-		b.Fatal(err)
-	}
-	_ = r
-	b.ReportAllocs()
-	for b.Loop() {
-		add(n%60 == 0)
-	}
-	r.Close()
 }

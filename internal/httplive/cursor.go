@@ -86,9 +86,9 @@ func (c *cursor) take(batch net.Buffers, now time.Time) (net.Buffers, error) {
 // yet is too old, or gone. The caller holds the log's lock.
 func (c *cursor) catchUp(now time.Time) error {
 	l := c.log
-	if c.pos < l.first {
-		c.skipTo(max(l.key, l.first), reason.SkipOverrun)
-	} else if l.newest.Sub(l.entries[c.pos-l.first].at) <= l.maxAge {
+	if c.pos < l.first && l.key < l.first {
+		c.skipTo(l.first, reason.SkipOverrun) // out of bounds, and no key frame left
+	} else if c.pos >= l.first && l.newest.Sub(l.entries[c.pos-l.first].at) <= l.maxAge {
 		return nil
 	}
 	switch {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -18,6 +17,10 @@ var (
 	errGone = errors.New("the viewer is gone")
 	errBye  = errors.New("the viewer closed the connection")
 )
+
+// lastWords is how long a write that is under way, and the end of the response,
+// may still take when the viewer is ended.
+const lastWords = time.Second
 
 // outlet carries bytes to one viewer. One goroutine uses it.
 type outlet interface {
@@ -62,10 +65,10 @@ func sendError(ctx context.Context, err error, began time.Time, timeout time.Dur
 	switch {
 	case err == nil:
 		return nil
+	case time.Since(began) >= timeout: // first: a failed write may end ctx, too
+		return fmt.Errorf("write blocked for %s: %w", timeout, live.ErrSlow)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) >= timeout:
-		return fmt.Errorf("write blocked for %s: %w", timeout, live.ErrSlow)
 	}
 	return fmt.Errorf("%w: %w", errGone, err)
 }
@@ -88,7 +91,7 @@ func (o *responseOutlet) send(ctx context.Context, batch net.Buffers) error {
 	// Where deadlines are not supported, the request's context ends a write.
 	_ = o.control.SetWriteDeadline(began.Add(o.timeout))
 	// A cancellation from here on cuts the deadline short.
-	stop := abortOn(ctx, func() { _ = o.control.SetWriteDeadline(time.Unix(1, 0)) })
+	stop := abortOn(ctx, func() { _ = o.control.SetWriteDeadline(time.Now().Add(lastWords)) })
 	defer stop()
 	_, err := o.w.Write(o.scratch.gather(batch))
 	if err == nil {

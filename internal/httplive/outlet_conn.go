@@ -29,9 +29,6 @@ type connOutlet struct {
 	stop    func()
 }
 
-// lastWords is how long the end of the response may take.
-const lastWords = time.Second
-
 // openConn hijacks the connection of an HTTP/1 request. ctx ends a write that
 // is under way.
 func openConn(ctx context.Context, w http.ResponseWriter, r *http.Request, timeout time.Duration) (*connOutlet, error) {
@@ -44,7 +41,7 @@ func openConn(ctx context.Context, w http.ResponseWriter, r *http.Request, timeo
 	o.head = responseHead(w.Header(), o.chunked)
 	_ = conn.SetReadDeadline(time.Time{}) // the server's own
 	limitUnsent(conn)
-	o.stop = abortOn(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
+	o.stop = abortOn(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(lastWords)) })
 	return o, nil
 }
 

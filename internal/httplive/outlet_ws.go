@@ -20,10 +20,15 @@ type socketOutlet struct {
 	conn    *websocket.Conn
 	timeout time.Duration
 	scratch scratch
+	deaf    chan struct{} // closed when nothing is read any more
 }
 
-// openSocket upgrades the request. bye is called when the viewer closes.
-func openSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, timeout time.Duration, bye func()) (*socketOutlet, error) {
+// maxMessage bounds what a viewer may send; it is thrown away.
+const maxMessage = 4 << 10
+
+// openSocket upgrades the request. leave is called when the viewer does, with
+// errBye or errGone.
+func openSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, timeout time.Duration, leave func(error)) (*socketOutlet, error) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // any page may play: the URL is what is signed
 		CompressionMode:    websocket.CompressionDisabled,
@@ -31,16 +36,41 @@ func openSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, tim
 	if err != nil {
 		return nil, fmt.Errorf("upgrade to WebSocket: %w", err)
 	}
+	conn.SetReadLimit(maxMessage)
+	o := &socketOutlet{conn: conn, timeout: timeout, deaf: make(chan struct{})}
 	// The reading side lives as long as the connection: ending it with ctx
 	// would cut the closing handshake off.
-	gone := conn.CloseRead(context.WithoutCancel(ctx))
-	context.AfterFunc(gone, bye)
-	return &socketOutlet{conn: conn, timeout: timeout}, nil
+	go o.listen(context.WithoutCancel(ctx), leave)
+	return o, nil
+}
+
+// listen answers pings and waits for the viewer to leave, until close.
+func (o *socketOutlet) listen(ctx context.Context, leave func(error)) {
+	defer close(o.deaf)
+	for {
+		_, _, err := o.conn.Read(ctx)
+		switch {
+		case err == nil:
+		case websocket.CloseStatus(err) >= 0:
+			leave(errBye)
+			return
+		default:
+			leave(errGone)
+			return
+		}
+	}
 }
 
 func (o *socketOutlet) send(ctx context.Context, batch net.Buffers) error {
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.timeout)
+	defer abortOn(ctx, func() {
+		select {
+		case <-limited.Done():
+		case <-time.After(lastWords):
+			cancel()
+		}
+	})()
 	defer cancel()
 	err := o.conn.Write(limited, websocket.MessageBinary, o.scratch.gather(batch))
 	return sendError(ctx, err, began, o.timeout)
@@ -49,6 +79,7 @@ func (o *socketOutlet) send(ctx context.Context, batch net.Buffers) error {
 // close says good bye with the reason; a viewer that does not read, or is
 // gone, is not waited for.
 func (o *socketOutlet) close(err error) {
+	defer func() { <-o.deaf }()
 	why := endReason(err)
 	switch {
 	case errors.Is(err, live.ErrSlow) || why == reason.PeerGone || why == reason.ClosedByPeer:

@@ -111,7 +111,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 		return err
 	}
 	defer s.part(f)
-	out, err := s.open(ctx, w, r, q.Protocol, func() { cancel(errBye) })
+	out, err := s.open(ctx, w, r, q.Protocol, cancel)
 	if err != nil {
 		log.Info("viewer refused", "reason", string(reason.BadRequest), "err", err)
 		s.metrics.refused(q.Protocol, reason.BadRequest)
@@ -147,9 +147,9 @@ func setHeaders(h http.Header) {
 }
 
 // open makes the viewer's outlet.
-func (s *Server) open(ctx context.Context, w http.ResponseWriter, r *http.Request, p catalog.Protocol, bye func()) (outlet, error) {
+func (s *Server) open(ctx context.Context, w http.ResponseWriter, r *http.Request, p catalog.Protocol, leave func(error)) (outlet, error) {
 	if p == catalog.WSFLV {
-		return openSocket(ctx, w, r, s.config.WriteTimeout, bye)
+		return openSocket(ctx, w, r, s.config.WriteTimeout, leave)
 	}
 	if r.ProtoMajor == 1 {
 		if o, err := openConn(ctx, w, r, s.config.WriteTimeout); err == nil {
