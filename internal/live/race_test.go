@@ -218,7 +218,7 @@ func TestPublishBesideLinger(t *testing.T) {
 		}
 		write(t, p, sound(time.Duration(i)*time.Millisecond))
 		p.Close(reason.PeerGone)
-		deadline := time.Now().Add(time.Duration(10+i%20) * time.Microsecond)
+		deadline := time.Now().Add(time.Duration(i%150) * time.Microsecond)
 		for time.Now().Before(deadline) {
 			runtime.Gosched()
 		}
@@ -256,7 +256,7 @@ func TestSubscribeBesideSupplyLinger(t *testing.T) {
 			t.Fatalf("reader %d holds an ended stream: %v", i, err)
 		}
 		r.Close()
-		deadline := time.Now().Add(time.Duration(10+i%20) * time.Microsecond)
+		deadline := time.Now().Add(time.Duration(i%150) * time.Microsecond)
 		for time.Now().Before(deadline) {
 			runtime.Gosched()
 		}
