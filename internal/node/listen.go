@@ -22,16 +22,8 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 	l := &listeners{}
 	open := func(flag, addr string, to *net.Listener) error {
 		var err error
-		if *to, err = net.Listen("tcp", addr); err == nil {
-			return nil
-		}
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("--%s: port taken: another program, or another millrace, listens on %s", flag, addr)
-		}
-		if errors.Is(err, syscall.EACCES) {
-			return fmt.Errorf("--%s: not allowed to listen on %s: ports below 1024 need more rights", flag, addr)
-		}
-		return fmt.Errorf("--%s: %w", flag, err)
+		*to, err = net.Listen("tcp", addr)
+		return plain(flag, addr, err)
 	}
 	for _, o := range []struct {
 		flag, addr string
@@ -62,6 +54,19 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	})
 	return l, nil
+}
+
+// plain puts the usual reasons why a port cannot be opened into plain words.
+func plain(flag, addr string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--%s: port taken: another program, or another millrace, listens on %s", flag, addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("--%s: not allowed to listen on %s: ports below 1024 need more rights", flag, addr)
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
 }
 
 func (l *listeners) close() {

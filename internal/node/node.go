@@ -87,7 +87,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	n.rtc, err = rtc.Listen(rtc.Config{Addr: cfg.RTCAddr, IPs: cfg.RTCIPs}, log, rtc.NewMetrics(n.registry))
 	if err != nil {
 		n.open.close()
-		return nil, fmt.Errorf("--rtc-addr: %w", err)
+		return nil, plain("rtc-addr", cfg.RTCAddr, err)
 	}
 	n.hub = live.NewHub(live.Options{Log: log, NewPacketizer: func() live.Packetizer { return rtp.New() }})
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
