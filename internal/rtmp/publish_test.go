@@ -320,6 +320,22 @@ func TestKicked(t *testing.T) {
 	w.ended(reason.Shutdown)
 }
 
+// TestWriterIsTold learns from a write why the server takes no more.
+func TestWriterIsTold(t *testing.T) {
+	w := run(t, Config{})
+	c := w.dial("live/s")
+	must(t, c.Announce(small, nil))
+	w.hub.Close()
+	var err error
+	for ms, until := int64(0), time.Now().Add(bound); err == nil && time.Now().Before(until); ms += 40 {
+		err = c.Write(picture(small, ms, append(idr, make([]byte, 100_000)...)))
+	}
+	var told *StatusError
+	if !errors.As(err, &told) || told.Description != live.ErrShutdown.Error() {
+		t.Fatalf("client was told %v", err)
+	}
+}
+
 func TestShutdown(t *testing.T) {
 	w := run(t, Config{})
 	c := w.dial("live/s")
