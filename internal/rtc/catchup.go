@@ -76,7 +76,7 @@ func (sh *shard) chase(v *viewer, now int64) {
 	v.budget += (now - v.last) * v.rate / int64(time.Second)
 	v.last = now
 	for v.pos < g.cursor {
-		if v.budget <= 0 {
+		if v.budget <= 0 || v.queued() > tcpLong {
 			return
 		}
 		if !sh.sendFrame(g, v) {
@@ -86,6 +86,9 @@ func (sh *shard) chase(v *viewer, now int64) {
 		}
 	}
 	v.phase = liveEdge
+	if v.pos > g.cursor { // what the group has yet to forward before that is not for v
+		v.phase = awaitKey
+	}
 }
 
 // sendFrame sends the access unit at the viewer's position and moves behind it

@@ -169,7 +169,7 @@ func (sh *shard) sendVideo(v *viewer) {
 	if v.phase == awaitKey {
 		room = tcpShort
 	}
-	if p := v.session.path.Load(); p != nil && p.stream != nil && p.stream.queued() > room {
+	if v.queued() > room {
 		v.phase, v.video.jump = awaitKey, true
 		v.drop(reason.QueueFull, len(sh.cut.video))
 		return

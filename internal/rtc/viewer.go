@@ -108,6 +108,14 @@ func (v *viewer) drop(why reason.Reason, n int) {
 	}
 }
 
+// queued is how many bytes wait for a viewer's connection; 0 over UDP.
+func (v *viewer) queued() int {
+	if p := v.session.path.Load(); p != nil && p.stream != nil {
+		return p.stream.queued()
+	}
+	return 0
+}
+
 // seal appends pk to the outbox's arena as the next packet of t.
 func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte) bool {
 	at := len(o.arena)
