@@ -3,7 +3,7 @@
 
 import type Mpegts from 'mpegts.js';
 import type { Options, Playback, Reception } from './playback';
-import { ended, PlayError, refusal, unreachable, unsupported, type Problem } from './problem';
+import { ended, PlayError, refused, unreachable, unsupported, type Problem } from './problem';
 
 export async function startFLV(o: Options): Promise<Playback> {
   const { default: mpegts } = await import('mpegts.js');
@@ -61,7 +61,7 @@ class Session implements Playback {
 }
 
 function problemIn(type: string, detail: string, code?: number, message?: string): Problem {
-  if (detail === 'HttpStatusCodeInvalid' && code) return refusal(code);
+  if (detail === 'HttpStatusCodeInvalid' && code) return refused({ status: code });
   if (type === 'NetworkError') return unreachable;
   return { title: 'The player stopped', advice: message ? `${detail}: ${message}` : detail, passing: true };
 }

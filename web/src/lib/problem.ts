@@ -13,34 +13,51 @@ export class PlayError extends Error {
   }
 }
 
-/** The server's refusal. detail is its own sentence, if it gave one. */
-export function refusal(status: number, detail = ''): Problem {
-  const said = detail ? ` The server says: ${detail}` : '';
-  switch (status) {
-    case 400:
-      return { title: 'The address is not valid', advice: `Check the application and the stream name.${said}`, passing: false };
-    case 403:
-      return {
-        title: 'The signature is not accepted',
-        advice: `The auth_key is missing, has expired, or was made for another address. Ask for a new one.${said}`,
-        passing: false,
-      };
-    case 404:
-      return { title: 'Nobody is publishing this stream', advice: 'It starts here by itself as soon as somebody does.', passing: true };
-    case 406:
-      return {
-        title: 'This browser cannot play the stream over WebRTC',
-        advice: `It takes H264 without B-frames. Publish with B-frames off (in OBS: Max B-frames 0; in ffmpeg: -bf 0).${said}`,
-        passing: false,
-      };
-    case 503:
-      return { title: 'The server is full', advice: 'It takes no more viewers now.', passing: true };
-    case 504:
-      return { title: 'The stream did not start in time', advice: 'It is wanted, but no picture has come yet.', passing: true };
-    default:
-      return { title: `The server refused (${status})`, advice: detail || 'Its log says why.', passing: status >= 500 };
-  }
+/** How a server says no: HTTP status, its word for the reason, its sentence. */
+export interface Refusal {
+  status: number;
+  code?: string;
+  detail?: string;
 }
+
+/** A refusal in plain words. The server's own sentence comes last. */
+export function refused({ status, code = '', detail = '' }: Refusal): Problem {
+  const problem = byCode[code] ?? byStatus[status] ?? { title: `The server refused (${status})`, advice: '', passing: status >= 500 };
+  const said = detail ? `The server says: ${detail}` : '';
+  return { ...problem, advice: [problem.advice, said].filter((s) => s !== '').join(' ') };
+}
+
+const byCode: Record<string, Problem> = {
+  codec: {
+    title: 'This browser cannot play the stream over WebRTC',
+    advice: 'They have no codec in common. Publish H264.',
+    passing: false,
+  },
+  b_frames: {
+    title: 'This stream has B-frames',
+    advice: 'Browsers cannot play them over WebRTC. Publish without (in OBS: tune zerolatency or Max B-frames 0; in ffmpeg: -bf 0).',
+    passing: true,
+  },
+  unknown_domain: { title: 'This host name is not a streaming domain', advice: 'Open the page by the name of one.', passing: false },
+  mode: { title: 'Not in this latency mode', advice: 'The domain does not permit this way of playing.', passing: false },
+};
+
+const byStatus: Record<number, Problem> = {
+  400: { title: 'The address is not valid', advice: 'Check the application and the stream name.', passing: false },
+  403: {
+    title: 'The signature is not accepted',
+    advice: 'The auth_key is missing, has expired, or was made for another address. Ask for a new one.',
+    passing: false,
+  },
+  404: { title: 'Nobody is publishing this stream', advice: 'It starts here by itself as soon as somebody does.', passing: true },
+  406: {
+    title: 'This browser cannot play the stream over WebRTC',
+    advice: 'It takes H264 without B-frames (in OBS: Max B-frames 0; in ffmpeg: -bf 0).',
+    passing: false,
+  },
+  503: { title: 'The server is full', advice: 'It takes no more viewers now.', passing: true },
+  504: { title: 'The stream did not start in time', advice: 'It is wanted, but no picture has come yet.', passing: true },
+};
 
 export const unreachable: Problem = {
   title: 'The server does not answer',

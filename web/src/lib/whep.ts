@@ -3,7 +3,7 @@
 
 import type { Options, Playback, Reception } from './playback';
 import { Rate } from './playback';
-import { blocked, ended, PlayError, refusal, unreachable, unsupported } from './problem';
+import { blocked, ended, PlayError, refused, unreachable, unsupported, type Refusal } from './problem';
 
 const answerTimeout = 10_000;
 const connectTimeout = 10_000;
@@ -61,7 +61,7 @@ class Session implements Playback {
       if (this.o.signal.aborted) throw e;
       throw new PlayError(unreachable);
     });
-    if (reply.status !== 201) throw new PlayError(refusal(reply.status, await sentence(reply)));
+    if (reply.status !== 201) throw new PlayError(refused(await refusalIn(reply)));
     const location = reply.headers.get('Location');
     if (location) this.resource = new URL(location, new URL(this.o.url, document.baseURI)).href;
     return reply.text();
@@ -108,22 +108,28 @@ class Session implements Playback {
     clearTimeout(this.timer);
     this.pc.onconnectionstatechange = null;
     for (const { transport } of this.pc.getReceivers()) if (transport) transport.onstatechange = null;
-    this.pc.close();
     if (this.o.video.srcObject === this.media) this.o.video.srcObject = null;
-    // keepalive: it reaches the server also when the page is being left.
-    if (this.resource) fetch(this.resource, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+    const goodbye = this.resource
+      ? // keepalive: it reaches the server also when the page is being left.
+        fetch(this.resource, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) })
+      : Promise.resolve();
+    // Not earlier: the server would have forgotten the session before it is told.
+    goodbye.catch(() => undefined).finally(() => this.pc.close());
   }
 }
 
-/** Why the server refused: its header, or the message in its JSON or text. */
-async function sentence(reply: Response): Promise<string> {
-  const header = reply.headers.get('X-Tengine-Error');
-  if (header) return header;
-  const text = (await reply.text().catch(() => '')).slice(0, 300);
+/** What the server says about a refusal: problem details (RFC 9457), or its header. */
+async function refusalIn(reply: Response): Promise<Refusal> {
+  const { status } = reply;
+  const header = reply.headers.get('X-Tengine-Error') ?? undefined;
   try {
-    const body = JSON.parse(text) as { message?: unknown };
-    return typeof body.message === 'string' ? body.message : '';
+    const { code, detail } = (await reply.json()) as { code?: unknown; detail?: unknown };
+    return {
+      status,
+      code: typeof code === 'string' ? code : undefined,
+      detail: header ?? (typeof detail === 'string' ? detail : undefined),
+    };
   } catch {
-    return text.startsWith('<') ? '' : text.trim();
+    return { status, detail: header };
   }
 }

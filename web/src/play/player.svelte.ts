@@ -126,7 +126,8 @@ export class Player {
 
   private async measure(): Promise<void> {
     const now = performance.now();
-    if (this.state === 'playing' && now - this.lastPicture > stalledAfter) this.state = 'stalled';
+    const hidden = document.hidden; // then the browser shows no pictures
+    if (this.state === 'playing' && !hidden && now - this.lastPicture > stalledAfter) this.state = 'stalled';
     this.delay = this.log.median(now);
     this.unread = this.lastPicture - Math.max(this.lastStamp, this.started) > 3000;
     const recent = this.pictures.filter((p) => now - p.at < 2000);
