@@ -1,0 +1,96 @@
+// What browser tests stand on. A test is a trial: it gets a bench, puts on it
+// what it needs, and looks at what happens.
+//
+//   trial('ffmpeg to the vendor SDK', async (bench) => {
+//     const server = await bench.server();
+//     const links = await server.links('live/demo');
+//     await bench.publish(links.publish.rtmp);
+//     const site = await bench.site({ load: ['/aliyun-rts-sdk.js'] });
+//     const page = await bench.open(site.page);
+//     ...
+//     await playing(page);
+//   });
+//
+// Whatever is on the bench is stopped when the trial ends, the newest first.
+// When it fails, all logs are printed and screenshots go to test-results/.
+// `make build` comes before; MILLRACE, FFMPEG and CHROMIUM name other binaries.
+
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+
+import { Browser } from './lib/browser.mjs';
+import { Publisher } from './lib/publisher.mjs';
+import { Server } from './lib/server.mjs';
+import { Site } from './lib/site.mjs';
+
+export { until } from './lib/until.mjs';
+export { picture, playing, state } from './lib/video.mjs';
+
+const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
+
+/** Declares a test whose body gets a Bench. */
+export function trial(name, body, { timeout = 90_000 } = {}) {
+  test(name, { timeout }, async (t) => {
+    const bench = new Bench(name);
+    t.signal.addEventListener('abort', () => bench.close());
+    try {
+      await body(bench);
+    } catch (error) {
+      await bench.report();
+      throw error;
+    } finally {
+      await bench.close();
+    }
+  });
+}
+
+class Bench {
+  #name;
+  #parts = [];
+  #browser;
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  /** A running Server; options as in lib/server.mjs. */
+  async server(options) {
+    return this.#put('server', await Server.start(options));
+  }
+
+  /** ffmpeg, publishing; options as in lib/publisher.mjs. */
+  async publish(url, options) {
+    return this.#put('ffmpeg', await Publisher.start(url, options));
+  }
+
+  /** A site on another port; options as in lib/site.mjs. */
+  async site(options) {
+    return this.#put('site', await Site.start(options));
+  }
+
+  /** A tab of the trial's own browser. */
+  async open(address) {
+    this.#browser ??= this.#put('browser', await Browser.start());
+    return this.#browser.open(address);
+  }
+
+  #put(kind, part) {
+    this.#parts.push({ kind, part });
+    return part;
+  }
+
+  async report() {
+    for (const { kind, part } of this.#parts) {
+      console.error(`--- ${kind} of "${this.#name}"\n${part.log.slice(-16_000)}`);
+    }
+    await mkdir(results, { recursive: true });
+    await this.#browser?.screenshots(results + this.#name.replace(/[^a-z0-9]+/gi, '-'));
+  }
+
+  async close() {
+    for (let last; (last = this.#parts.pop()); ) {
+      await last.part.stop().catch((error) => console.error(`stop ${last.kind}: ${error}`));
+    }
+  }
+}

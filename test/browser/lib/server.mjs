@@ -1,0 +1,90 @@
+// A Millrace of one's own, on ports that the system chooses.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { Program } from './process.mjs';
+
+const run = promisify(execFile);
+const binary = process.env.MILLRACE ?? fileURLToPath(new URL('../../../bin/millrace', import.meta.url));
+
+export class Server {
+  /**
+   * Starts a server and waits until it listens.
+   *   demo   publish the demo stream
+   *   auth   URL signing on (the default)
+   *   tls    HTTPS too
+   *   args   more flags
+   *   again  a stopped Server, whose data directory and ports to use
+   */
+  static async start({ demo = false, auth = true, tls = false, args = [], again } = {}) {
+    const server = new Server();
+    server.#keep = again?.takeData() ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')));
+    const at = (name) => `--${name}-addr=127.0.0.1:${again?.ports[name] ?? 0}`;
+    const flags = ['http', 'rtmp', 'rtc', 'admin', ...(tls ? ['https'] : [])].map(at);
+    if (demo) flags.push('--demo');
+    if (!auth) flags.push('--no-auth');
+    server.program = new Program('millrace', binary, [
+      'serve', '--data-dir', server.#keep, '--rtc-ip', '127.0.0.1', '--log-level', 'debug', ...flags, ...args,
+    ], { NO_COLOR: '1' });
+    await server.program.says(/Ctrl-C/);
+    const port = (pattern, otherwise) => Number(pattern.exec(server.program.log)?.[1] ?? otherwise);
+    server.ports = {
+      http: port(/http:\/\/localhost:(\d+)\/\s/, 80),
+      https: port(/https:\/\/localhost:(\d+)\/\s/, 0),
+      rtmp: port(/rtmp:\/\/localhost:(\d+)\//, 1935),
+      admin: port(/Admin +http:\/\/[^/]*:(\d+)\//, 80),
+    };
+    return server;
+  }
+
+  #keep;
+
+  get page() {
+    return `http://localhost:${this.ports.http}/`;
+  }
+
+  get securePage() {
+    return `https://localhost:${this.ports.https}/`;
+  }
+
+  /** The signed URLs of a stream, as `millrace sign --json` prints them. */
+  async links(stream, ...flags) {
+    const { stdout } = await run(binary, [
+      'sign', stream, '--json', '--data-dir', this.#keep,
+      '--http-addr', `:${this.ports.http}`, '--rtmp-addr', `:${this.ports.rtmp}`, ...flags,
+    ]);
+    return JSON.parse(stdout);
+  }
+
+  /** One metric's value, all its labels' added up; 0 when it is not there. */
+  async metric(name, labels = '') {
+    const text = await (await fetch(`http://127.0.0.1:${this.ports.admin}/metrics`)).text();
+    let sum = 0;
+    for (const line of text.split('\n')) {
+      const [, found, of = '', value] = /^([a-z_]+)(\{.*\})? (\S+)$/.exec(line) ?? [];
+      if (found === name && of.includes(labels)) sum += Number(value);
+    }
+    return sum;
+  }
+
+  /** Hands the data directory on to a server that starts again with it. */
+  takeData() {
+    const data = this.#keep;
+    this.#keep = undefined;
+    return data;
+  }
+
+  get log() {
+    return this.program.log;
+  }
+
+  async stop() {
+    await this.program.stop();
+    if (this.#keep) await rm(this.#keep, { recursive: true, force: true });
+  }
+}

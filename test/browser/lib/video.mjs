@@ -1,0 +1,43 @@
+// What a viewer sees in a page's video element.
+
+import { until } from './until.mjs';
+
+/** The element's state at one moment. */
+export function state(page, selector = 'video') {
+  return page.locator(selector).first().evaluate((v) => ({
+    time: v.currentTime, frames: v.getVideoPlaybackQuality().totalVideoFrames,
+    width: v.videoWidth, height: v.videoHeight, ready: v.readyState, paused: v.paused,
+    tracks: v.srcObject?.getTracks().map((t) => t.kind).sort() ?? null,
+  }));
+}
+
+/** A small copy of the picture: brightness of 32 x 18 places, 0 to 255. */
+export function picture(page, selector = 'video') {
+  return page.locator(selector).first().evaluate((v) => {
+    const canvas = new OffscreenCanvas(32, 18);
+    const brush = canvas.getContext('2d', { willReadFrequently: true });
+    brush.drawImage(v, 0, 0, 32, 18);
+    const { data } = brush.getImageData(0, 0, 32, 18);
+    return Array.from({ length: 32 * 18 }, (_, i) => Math.round((data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3));
+  });
+}
+
+/**
+ * Waits until the element plays: at least `frames` more pictures shown, time
+ * going on, and a picture that changes and is not one colour. Returns the state.
+ */
+export async function playing(page, { selector = 'video', frames = 20, timeout = 20_000 } = {}) {
+  const from = await until('a first picture', async () => {
+    const s = await state(page, selector);
+    return s.width > 0 && s.frames > 0 && s;
+  }, { timeout });
+  const before = await picture(page, selector);
+  return until(`${frames} more pictures`, async () => {
+    const s = await state(page, selector);
+    const now = await picture(page, selector);
+    const changed = now.filter((x, i) => Math.abs(x - before[i]) > 8).length;
+    const plain = Math.max(...now) - Math.min(...now) < 32;
+    if (s.frames >= from.frames + frames && s.time > from.time && changed > 0 && !plain) return s;
+    throw new Error(JSON.stringify({ from, now: s, changed, plain }));
+  }, { timeout });
+}
