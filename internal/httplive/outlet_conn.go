@@ -107,5 +107,16 @@ func (o *connOutlet) close(err error) {
 	if o.chunked && !o.broken && !errors.Is(err, live.ErrSlow) && o.conn.SetWriteDeadline(time.Now().Add(lastWords)) == nil {
 		_ = o.write(net.Buffers{[]byte("0\r\n\r\n")}) // the connection closes in any case
 	}
+	if o.broken {
+		_ = rawConn(o.conn).Close() // TLS would try to say good bye, for 5 s
+	}
 	_ = o.conn.Close()
+}
+
+// rawConn is the connection below TLS, or c itself.
+func rawConn(c net.Conn) net.Conn {
+	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok {
+		return wrapped.NetConn()
+	}
+	return c
 }

@@ -13,10 +13,7 @@ import (
 const unsentLimit = 128 << 10
 
 func limitUnsent(c net.Conn) {
-	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = wrapped.NetConn() // TLS
-	}
-	s, ok := c.(syscall.Conn)
+	s, ok := rawConn(c).(syscall.Conn)
 	if !ok {
 		return
 	}

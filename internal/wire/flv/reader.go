@@ -16,11 +16,11 @@ var (
 	ErrTag       = errors.New("bad FLV tag")
 )
 
-// Limits of what Open keeps while it waits for a promised track.
-const (
-	maxHeld     = 256
-	maxHeaderAt = 1 << 16 // largest offset of the first tag
-)
+// maxHeld is how many frames Open keeps while it waits for a promised track.
+const maxHeld = 256
+
+// maxFirstTag is the largest offset of the first tag.
+const maxFirstTag = 1 << 16
 
 // Reader reads media out of FLV bytes. It understands what this package writes
 // and the enhanced form of H264 and AAC; tags of other codecs are passed over.
@@ -109,7 +109,7 @@ func (r *Reader) readFileHeader() error {
 	}
 	r.flags = h[4]
 	at := binary.BigEndian.Uint32(h[5:])
-	if at < fileHeaderSize || at > maxHeaderAt {
+	if at < fileHeaderSize || at > maxFirstTag {
 		return fmt.Errorf("%w: first tag at %d", ErrSignature, at)
 	}
 	_, err := r.in.Discard(int(at) - fileHeaderSize + trailerSize)
