@@ -45,6 +45,7 @@ type conn struct {
 	acked     uint64
 	app       string // of connect
 	tcURL     string
+	greeted   bool // the handshake is done
 	connected bool
 	fcPublish bool
 	leaving   bool   // the publisher has said goodbye
@@ -67,11 +68,11 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 
 	err := c.run(ctx)
 	code, why := judge(err)
-	if code != "" {
-		c.sayGoodbye(code, err)
-	}
 	if c.publisher != nil {
 		c.publisher.Close(why)
+	}
+	if code != "" {
+		c.sayGoodbye(code, err)
 	}
 	s.metrics.closed.WithLabelValues(string(why)).Inc()
 	c.logEnd(ctx, why, err, time.Since(began))
@@ -132,6 +133,7 @@ func (c *conn) approach(ctx context.Context, late time.Time) error {
 		}
 		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
+	c.greeted = true
 	c.in.Progress = c.acknowledge
 	ctx, cancel := context.WithDeadline(ctx, late)
 	defer cancel()
@@ -279,13 +281,15 @@ func (c *conn) send(all ...rtmpchunk.Message) error {
 // sayGoodbye tells the peer why, and waits a moment for it to read that. What
 // goes wrong here changes nothing: the connection is at its end.
 func (c *conn) sayGoodbye(code string, err error) {
-	if !c.connected {
+	if !c.greeted {
 		return
 	}
 	c.net.release()
-	m, encodeErr := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, status("error", code, explain(err)))
-	if encodeErr != nil || c.send(m) != nil {
-		return
+	if c.connected {
+		m, encodeErr := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, status("error", code, explain(err)))
+		if encodeErr != nil || c.send(m) != nil {
+			return
+		}
 	}
 	if half, ok := c.net.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		c.net.until(time.Now().Add(lingering))

@@ -156,6 +156,7 @@ func TestNestedBeforePublishing(t *testing.T) {
 	must(t, c.sendRaw(rtmpchunk.Message{ChunkStream: 3, Type: rtmpchunk.TypeCommandAMF0, Body: bytes.Repeat([]byte{3, 0, 1, 'a'}, maxAMF/4)}))
 	must(t, c.sendRaw(rtmpchunk.Message{ChunkStream: 3, Type: rtmpchunk.TypeCommandAMF0, Body: make([]byte, maxAMF+1)}))
 	closedByServer(t, c.net.Conn)
+	must(t, c.net.Close())
 	w.ended(reason.Limit)
 }
 
@@ -249,6 +250,11 @@ func TestBrokenPictures(t *testing.T) {
 	for range maxBroken {
 		must(t, c.sendRaw(broken))
 	}
+	var told *StatusError
+	if err := c.waitStatus(""); !errors.As(err, &told) || told.Code != codePublishFailed {
+		t.Fatalf("client was told %v", err)
+	}
+	must(t, c.net.Close())
 	w.ended(reason.Protocol)
 }
 
