@@ -24,6 +24,9 @@ type run struct {
 	segment  int
 }
 
+// pieces is how many datagrams r is.
+func (r *run) pieces() int { return (r.to - r.from + r.segment - 1) / r.segment }
+
 // outboxCount counts what happened since it was last taken.
 type outboxCount struct {
 	packets, bytes, calls uint64
@@ -74,7 +77,7 @@ func (o *outbox) flush() {
 	}
 	keep := o.runs[:0]
 	for _, r := range o.runs {
-		o.sent.packets += uint64((r.to - r.from + r.segment - 1) / r.segment)
+		o.sent.packets += uint64(r.pieces())
 		o.sent.bytes += uint64(r.to - r.from)
 		if r.path.stream == nil {
 			keep = append(keep, r)

@@ -45,6 +45,11 @@ type Config struct {
 	MaxSessions int
 }
 
+// maxHandshakes is how many DTLS handshakes run at once; others wait. One takes
+// under a millisecond of work but two round trips of time, and a peer that
+// falls silent keeps its place for handshakeTimeout.
+const maxHandshakes = 512
+
 // ErrLimit says that there are as many sessions as there may be.
 var ErrLimit = errors.New("too many sessions")
 
@@ -99,7 +104,7 @@ func Listen(cfg Config, log *slog.Logger, m *Metrics) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: log, metrics: m,
-		handshakes: make(chan struct{}, 4*cfg.Shards),
+		handshakes: make(chan struct{}, maxHandshakes),
 		ufrags:     map[string]*session{}, ids: map[string]*session{},
 		addrs: map[netip.AddrPort]*session{}, streams: map[*tcpStream]struct{}{},
 	}

@@ -93,20 +93,35 @@ func (s *socket) send(arena []byte, runs []run) (calls, failed int) {
 		if errno == 0 {
 			continue
 		}
-		if errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE {
-			// The device cannot segment: from now on this socket does not ask it to.
+		if errno == unix.EINTR {
+			continue
+		}
+		r := runs[from : from+1]
+		if pieces := r[0].pieces(); pieces == 1 || !refusesSegments(errno) {
+			failed += pieces
+			from++
+			continue
+		}
+		// This path cannot segment, or takes no datagram at all. Which of them it
+		// is shows when the pieces go by themselves.
+		c, f := s.sendSplit(arena, r)
+		calls, failed = calls+c, failed+f
+		from++
+		if errno == unix.EIO { // the device cannot: do not ask it again
 			s.method = SendBatch
 			c, f := s.sendSplit(arena, runs[from:])
 			return calls + c, failed + f
 		}
-		if errno == unix.EINTR {
-			continue
+		for i := from; i < len(runs); i++ { // sendSplit has used the messages
+			s.prepare(i, &runs[i], arena)
 		}
-		r := &runs[from]
-		failed += (r.to - r.from + r.segment - 1) / r.segment
-		from++
 	}
 	return calls, failed
+}
+
+// refusesSegments says whether an error can be about UDP_SEGMENT.
+func refusesSegments(errno syscall.Errno) bool {
+	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
 }
 
 // sendSplit sends each packet as a message of its own.

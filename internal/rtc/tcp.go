@@ -2,12 +2,12 @@ package rtc
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +28,7 @@ const (
 	tcpLong      = tcpQueue / 2
 	tcpShort     = tcpQueue / 16
 	tcpMaxConns  = 4096
+	acceptPause  = 50 * time.Millisecond // where descriptors have run out
 	tcpReadQuiet = 40 * time.Second // longer than consent can last
 )
 
@@ -35,6 +36,7 @@ const (
 type tcpStream struct {
 	conn    net.Conn
 	session atomic.Pointer[session]
+	slow    atomic.Bool // it did not take what was written in time
 
 	mu     sync.Mutex
 	queue  []byte // framed packets
@@ -51,6 +53,7 @@ func (s *Server) accept(wg *sync.WaitGroup) {
 			return
 		}
 		if err != nil {
+			<-time.After(acceptPause)
 			continue
 		}
 		t := &tcpStream{conn: conn, wake: make(chan struct{}, 1)}
@@ -74,7 +77,7 @@ func (s *Server) accept(wg *sync.WaitGroup) {
 			s.mu.Unlock()
 			if ses := t.session.Load(); ses != nil {
 				if p := ses.path.Load(); p != nil && p.stream == t {
-					s.end(ses, reason.PeerGone)
+					s.end(ses, t.why())
 				}
 			}
 		})
@@ -155,7 +158,8 @@ func (t *tcpStream) write() {
 		t.mu.Unlock()
 		if len(out) > 0 {
 			_ = t.conn.SetWriteDeadline(time.Now().Add(tcpWriteTimeout))
-			if _, err := io.Copy(t.conn, bytes.NewReader(out)); err != nil {
+			if _, err := t.conn.Write(out); err != nil {
+				t.slow.Store(errors.Is(err, os.ErrDeadlineExceeded))
 				t.finish()
 				return
 			}
@@ -170,6 +174,14 @@ func (t *tcpStream) write() {
 			<-t.wake
 		}
 	}
+}
+
+// why is the reason for the end of a session whose connection has ended.
+func (t *tcpStream) why() reason.Reason {
+	if t.slow.Load() {
+		return reason.Slow
+	}
+	return reason.PeerGone
 }
 
 // finish lets the writer drain and close the connection.
