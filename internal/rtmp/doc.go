@@ -5,8 +5,9 @@
 //	                             └─► audio, video, onMetaData ─► tracks, timeline ─► live.Publisher
 //
 // Handshake and AMF0 are gortmplib's. The exchange of commands is our own, since
-// its ServerConn refuses with one fixed text; so is the chunk layer, for the
-// reasons that package rtmpchunk gives. AMF0 is decoded from small messages
+// its ServerConn refuses with one fixed text, and its message reader fails on
+// types that it does not know (AMF3, aggregates, ModEx); so is the chunk layer,
+// for the reasons that package rtmpchunk gives. AMF0 is decoded from small messages
 // only: the library's decoder recurses once per nesting level, and 9 MB of
 // nested arrays end the whole process by a stack overflow.
 //

@@ -173,6 +173,19 @@ func TestParseUnit(t *testing.T) {
 	}
 }
 
+// Drones and broadcast encoders cut pictures into more slices than libraries
+// expect.
+func TestManySlices(t *testing.T) {
+	nals := [][]byte{testAUD, testSPS, testPPS}
+	for range 500 {
+		nals = append(nals, sliceIDR)
+	}
+	u, err := ParseUnit(prefixed(4, nals...), 4)
+	if err != nil || u.Slices != 500 || !u.Key || !bytes.Equal(u.Data, prefixed(4, nals[3:]...)) {
+		t.Fatalf("got %d slices, key %v, %d bytes, %v", u.Slices, u.Key, len(u.Data), err)
+	}
+}
+
 func TestParseUnitErrors(t *testing.T) {
 	for _, b := range [][]byte{{0}, {0, 0, 0, 2, 1}, {0, 0, 0, 1, 0x65, 0x88}, {0xff, 0xff, 0xff, 0xff, 1}} {
 		if _, err := ParseUnit(slices.Clone(b), 4); !errors.Is(err, ErrLength) {
