@@ -68,11 +68,15 @@ func (n *node) demoURL(now time.Time) (string, error) {
 // URLs are paths on the server that the page came from.
 func (n *node) console() console.Config {
 	return console.Config{Demo: func(r *http.Request) console.Demo {
-		d := console.Demo{
-			On: n.cfg.Demo, App: demoApp, Stream: demoStream, LoopMillis: demo.LoopLength.Milliseconds(),
-			PublishURL: "rtmp://" + hostOnly(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + "/" + demoApp + "/" + demoStream,
+		stream := demoStream
+		if !n.cfg.Demo {
+			stream = mineStream // what the banner speaks of
 		}
-		path := "/" + demoApp + "/" + demoStream
+		path := "/" + demoApp + "/" + stream
+		d := console.Demo{
+			On: n.cfg.Demo, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(),
+			PublishURL: "rtmp://" + hostOnly(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path,
+		}
 		token, flvToken := n.playTokens(r.Host, path)
 		if d.On {
 			d.PlayAuthKey, d.FLVAuthKey = token, flvToken

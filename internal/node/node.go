@@ -28,8 +28,10 @@ import (
 	"millrace/internal/wire/rtp"
 )
 
-// stopTimeout bounds a graceful stop.
-const stopTimeout = 8 * time.Second
+// stopTimeout is how long requests that are being answered may take when the
+// node stops. Streams and sessions are ended before; a connection on which a
+// browser has not asked anything yet is not worth waiting for.
+const stopTimeout = 1500 * time.Millisecond
 
 // Run runs a node until ctx ends, then stops it gracefully. It prints what to
 // open on out once everything listens. It returns nil after a stop that ctx

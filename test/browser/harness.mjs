@@ -25,7 +25,7 @@ import { Server } from './lib/server.mjs';
 import { Site } from './lib/site.mjs';
 
 export { until } from './lib/until.mjs';
-export { picture, playing, state } from './lib/video.mjs';
+export { loudness, picture, playing, state } from './lib/video.mjs';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
 
@@ -33,7 +33,7 @@ const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
 export function trial(name, body, { timeout = 90_000 } = {}) {
   test(name, { timeout }, async (t) => {
     const bench = new Bench(name);
-    t.signal.addEventListener('abort', () => bench.close());
+    t.signal.addEventListener('abort', () => bench.report().then(() => bench.close()));
     try {
       await body(bench);
     } catch (error) {
@@ -49,6 +49,7 @@ class Bench {
   #name;
   #parts = [];
   #browser;
+  #reported = false;
 
   constructor(name) {
     this.#name = name;
@@ -80,7 +81,10 @@ class Bench {
     return part;
   }
 
+  /** Prints all logs, once. */
   async report() {
+    if (this.#reported) return;
+    this.#reported = true;
     for (const { kind, part } of this.#parts) {
       console.error(`--- ${kind} of "${this.#name}"\n${part.log.slice(-16_000)}`);
     }

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 
-import { until } from './until.mjs';
+import { Hopeless, until } from './until.mjs';
 
 const running = new Set();
 process.on('exit', () => {
@@ -51,7 +51,7 @@ export class Program {
     return until(`${this.name} says ${pattern}`, () => {
       const match = pattern.exec(this.log);
       if (!match && this.status !== undefined) {
-        throw new Error(`it has exited with ${this.status}`);
+        throw new Hopeless(`it has exited with ${this.status}: ${this.log.slice(-2000)}`);
       }
       return match;
     }, { timeout });

@@ -1,7 +1,7 @@
 // ffmpeg as a broadcaster: a moving picture and a tone, over RTMP.
 
 import { Program } from './process.mjs';
-import { until } from './until.mjs';
+import { Hopeless, until } from './until.mjs';
 
 const ffmpeg = process.env.FFMPEG ?? 'ffmpeg';
 
@@ -18,7 +18,8 @@ export class Publisher {
     const publisher = new Publisher();
     publisher.program = new Program('ffmpeg', ffmpeg, [...argumentsOf(options), url]);
     await until('ffmpeg publishes', () => {
-      if (publisher.program.status !== undefined) throw new Error(`it has exited with ${publisher.program.status}`);
+      const { status, log } = publisher.program;
+      if (status !== undefined) throw new Hopeless(`it has exited with ${status}: ${log.slice(-2000)}`);
       return publisher.frames > 0;
     });
     return publisher;

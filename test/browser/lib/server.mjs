@@ -1,7 +1,7 @@
 // A Millrace of one's own, on ports that the system chooses.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -63,7 +63,10 @@ export class Server {
 
   /** One metric's value, all its labels' added up; 0 when it is not there. */
   async metric(name, labels = '') {
-    const text = await (await fetch(`http://127.0.0.1:${this.ports.admin}/metrics`)).text();
+    const token = (await readFile(join(this.#keep, 'admin-token'), 'utf8')).trim();
+    const answer = await fetch(`http://127.0.0.1:${this.ports.admin}/metrics`, { headers: { Authorization: `Bearer ${token}` } });
+    if (!answer.ok) throw new Error(`metrics: ${answer.status}`);
+    const text = await answer.text();
     let sum = 0;
     for (const line of text.split('\n')) {
       const [, found, of = '', value] = /^([a-z_]+)(\{.*\})? (\S+)$/.exec(line) ?? [];

@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * Resolves with the first true value of condition(), which may be asynchronous.
- * Rejects after `timeout` ms, saying what was waited for and what came last; an
- * error that condition() throws counts as "not yet".
+ * Rejects after `timeout` ms, saying what was waited for and what came last. An
+ * error that condition() throws counts as "not yet", but for a Hopeless one.
  */
 export async function until(what, condition, { timeout = 15_000, every = 50 } = {}) {
   const deadline = Date.now() + timeout;
@@ -15,6 +15,7 @@ export async function until(what, condition, { timeout = 15_000, every = 50 } = 
       last = await condition();
       if (last) return last;
     } catch (error) {
+      if (error instanceof Hopeless) throw new Error(`${what}: ${error.message}`);
       last = error;
     }
     if (Date.now() >= deadline) {
@@ -23,6 +24,9 @@ export async function until(what, condition, { timeout = 15_000, every = 50 } = 
     await pause(every);
   }
 }
+
+/** Says that waiting on makes no sense. */
+export class Hopeless extends Error {}
 
 function show(value) {
   if (value instanceof Error) return value.message;

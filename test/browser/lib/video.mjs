@@ -2,13 +2,16 @@
 
 import { until } from './until.mjs';
 
+// A look at the page is quick or fails; whoever waits looks again.
+const look = { timeout: 1000 };
+
 /** The element's state at one moment. */
 export function state(page, selector = 'video') {
   return page.locator(selector).first().evaluate((v) => ({
     time: v.currentTime, frames: v.getVideoPlaybackQuality().totalVideoFrames,
     width: v.videoWidth, height: v.videoHeight, ready: v.readyState, paused: v.paused,
     tracks: v.srcObject?.getTracks().map((t) => t.kind).sort() ?? null,
-  }));
+  }), undefined, look);
 }
 
 /** A small copy of the picture: brightness of 32 x 18 places, 0 to 255. */
@@ -19,7 +22,7 @@ export function picture(page, selector = 'video') {
     brush.drawImage(v, 0, 0, 32, 18);
     const { data } = brush.getImageData(0, 0, 32, 18);
     return Array.from({ length: 32 * 18 }, (_, i) => Math.round((data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3));
-  });
+  }, undefined, look);
 }
 
 /**
@@ -40,4 +43,27 @@ export async function playing(page, { selector = 'video', frames = 20, timeout =
     if (s.frames >= from.frames + frames && s.time > from.time && changed > 0 && !plain) return s;
     throw new Error(JSON.stringify({ from, now: s, changed, plain }));
   }, { timeout });
+}
+
+/** What is heard in the element's stream: loudness (RMS) and the loudest frequency in Hz. */
+export function loudness(page, selector = 'video') {
+  return page.locator(selector).first().evaluate(async (v) => {
+    const context = new AudioContext();
+    await context.resume();
+    const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+    context.createMediaStreamSource(v.srcObject).connect(analyser);
+    const wave = new Float32Array(analyser.fftSize), spectrum = new Float32Array(analyser.frequencyBinCount);
+    const deadline = Date.now() + 8000;
+    let rms = 0;
+    for (;;) { // the node's buffer fills with what is played from now on
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      analyser.getFloatTimeDomainData(wave);
+      rms = Math.sqrt(wave.reduce((a, x) => a + x * x, 0) / wave.length);
+      if (rms > 0.005 || Date.now() > deadline) break;
+    }
+    analyser.getFloatFrequencyData(spectrum);
+    const peak = spectrum.indexOf(Math.max(...spectrum)) * context.sampleRate / analyser.fftSize;
+    await context.close();
+    return { rms, peak };
+  });
 }
