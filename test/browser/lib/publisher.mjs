@@ -17,11 +17,16 @@ export class Publisher {
   static async start(url, options = {}) {
     const publisher = new Publisher();
     publisher.program = new Program('ffmpeg', ffmpeg, [...argumentsOf(options), url]);
-    await until('ffmpeg publishes', () => {
-      const { status, log } = publisher.program;
-      if (status !== undefined) throw new Hopeless(`it has exited with ${status}: ${log.slice(-2000)}`);
-      return publisher.frames > 0;
-    });
+    try {
+      await until('ffmpeg publishes', () => {
+        const { status, log } = publisher.program;
+        if (status !== undefined) throw new Hopeless(`it has exited with ${status}: ${log.slice(-2000)}`);
+        return publisher.frames > 0;
+      });
+    } catch (error) {
+      await publisher.stop();
+      throw error;
+    }
     return publisher;
   }
 

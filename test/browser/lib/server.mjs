@@ -31,7 +31,12 @@ export class Server {
     server.program = new Program('millrace', binary, [
       'serve', '--data-dir', server.#keep, '--rtc-ip', '127.0.0.1', '--log-level', 'debug', ...flags, ...args,
     ], { NO_COLOR: '1' });
-    await server.program.says(/Ctrl-C/);
+    try {
+      await server.program.says(/Ctrl-C/);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     const port = (pattern, otherwise) => Number(pattern.exec(server.program.log)?.[1] ?? otherwise);
     server.ports = {
       http: port(/http:\/\/localhost:(\d+)\/\s/, 80),
