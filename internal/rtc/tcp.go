@@ -29,7 +29,7 @@ const (
 	tcpShort     = tcpQueue / 16
 	tcpMaxConns  = 4096
 	acceptPause  = 50 * time.Millisecond // where descriptors have run out
-	tcpReadQuiet = 40 * time.Second // longer than consent can last
+	tcpReadQuiet = 40 * time.Second      // longer than consent can last
 )
 
 // tcpStream is one accepted connection.
