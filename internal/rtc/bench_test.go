@@ -1,0 +1,135 @@
+package rtc
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pion/srtp/v3"
+
+	"millrace/internal/media"
+	"millrace/internal/wire/sdp"
+)
+
+// crowd is a bench with n viewers at the live edge, and a batch in its log that
+// replay forwards as often as wanted: a picture of 9.5 KB and two sounds.
+type crowd struct {
+	*bench
+	g       *group
+	from    int64
+	packets int // per viewer and replay
+}
+
+func newCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionProfile) *crowd {
+	b.Helper()
+	c := &crowd{bench: newBench(b, method)}
+	c.now = time.Now().Add(time.Hour) // never stale
+	c.write(0, true, 30_000)
+	sel := videoOnly()
+	sel.Audio = &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus}
+	salt := gcmSaltLen
+	if profile != srtp.ProtectionProfileAeadAes128Gcm {
+		salt = cmSaltLen
+	}
+	key, s := masterKeys(salt)
+	for range n {
+		v := c.viewer(sel)
+		var err error
+		v.out, err = newProtection(profile, key, s, true)
+		must(b, err)
+		c.sh.join(v, c.now.UnixNano())
+	}
+	c.turn(time.Second)
+	for _, g := range c.sh.groups {
+		c.g = g
+	}
+	for _, v := range c.g.viewers {
+		if v.phase != liveEdge {
+			b.Fatalf("a viewer in phase %d", v.phase)
+		}
+	}
+	c.from = c.g.packets.Head()
+	c.write(40*ms, false, 9500)
+	for _, at := range []time.Duration{40 * ms, 60 * ms} {
+		f := sound(testOpus, at)
+		f.Arrived = c.now.Add(at).UnixNano()
+		must(b, c.pub.Write(f))
+	}
+	c.packets = int(c.g.packets.Head() - c.from)
+	go func() { // ends with the sink
+		buf := make([]byte, 1<<16)
+		for {
+			if _, err := c.sink.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	return c
+}
+
+func (c *crowd) replay() {
+	c.g.cursor = c.from
+	for _, v := range c.g.viewers { // numbers go on: no nonce is used twice
+		v.video.jump, v.audio.jump = true, true
+	}
+	c.sh.forward(c.g)
+}
+
+// Per packet and viewer nothing is allocated.
+func TestForwardDoesNotAllocate(t *testing.T) {
+	for _, method := range sendMethods {
+		c := newCrowd(t, 20, method, srtp.ProtectionProfileAeadAes128Gcm)
+		c.replay()
+		if n := testing.AllocsPerRun(20, c.replay); n != 0 {
+			t.Errorf("%s: %v allocations for %d packets to 20 viewers", method, n, c.packets)
+		}
+	}
+}
+
+// BenchmarkForward is what one turn of a shard costs, sealed and sent over
+// loopback to a socket that somebody reads, per packet and viewer.
+func BenchmarkForward(b *testing.B) {
+	for _, tt := range []struct {
+		method  SendMethod
+		profile srtp.ProtectionProfile
+		n       int
+	}{
+		{SendGSO, srtp.ProtectionProfileAeadAes128Gcm, 200},
+		{SendGSO, srtp.ProtectionProfileAeadAes128Gcm, 50},
+		{SendBatch, srtp.ProtectionProfileAeadAes128Gcm, 200},
+		{SendPlain, srtp.ProtectionProfileAeadAes128Gcm, 200},
+		{SendGSO, srtp.ProtectionProfileAes128CmHmacSha1_80, 200},
+	} {
+		b.Run(fmt.Sprintf("%s/%s/viewers=%d", tt.method, tt.profile, tt.n), func(b *testing.B) {
+			c := newCrowd(b, tt.n, tt.method, tt.profile)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.replay()
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(c.packets*tt.n), "ns/packet")
+		})
+	}
+}
+
+// BenchmarkSeal is the cipher and the header alone.
+func BenchmarkSeal(b *testing.B) {
+	c := newCrowd(b, 1, SendAuto, srtp.ProtectionProfileAeadAes128Gcm)
+	v, pk, o := c.g.viewers[0], c.g.packets.At(c.from), c.sh.out
+	b.ReportAllocs()
+	for b.Loop() {
+		v.video.jump = true
+		o.arena = o.arena[:0]
+		v.seal(o, v.video, pk, pk.Payload)
+	}
+}
+
+// BenchmarkRewind is the burst of a join: a key frame of 30 KB and what follows.
+func BenchmarkRewind(b *testing.B) {
+	c := newCrowd(b, 1, SendAuto, srtp.ProtectionProfileAeadAes128Gcm)
+	v := c.g.viewers[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		c.sh.rewind(c.g, v, c.now.UnixNano())
+		c.sh.out.flush()
+	}
+}
