@@ -40,3 +40,26 @@ trial('the page shows both ways and the delay of each, over HTTPS too', async (b
     await page.close();
   }
 });
+
+trial('the page plays stereo: left stays left', async (bench) => {
+  const server = await bench.server();
+  const links = await server.links('live/stereo');
+  await bench.publish(links.publish.rtmp, {
+    audio: ['-af', 'pan=stereo|c0=c0|c1=0*c0', '-c:a', 'aac', '-b:a', '96k'],
+  });
+  const page = await bench.open(server.page);
+  await page.getByLabel(/Stream or its address/).fill(links.play.artc);
+  await page.getByRole('button', { name: 'Play', exact: true }).last().click();
+  await playing(page);
+  const sides = await page.locator('video').first().evaluate(async (v) => {
+    const context = new AudioContext();
+    await context.resume();
+    const split = new ChannelSplitterNode(context, { numberOfOutputs: 2 });
+    context.createMediaStreamSource(v.srcObject).connect(split);
+    const ears = [0, 1].map((i) => { const a = new AnalyserNode(context); split.connect(a, i); return a; });
+    const level = (a) => { const w = new Float32Array(a.fftSize); a.getFloatTimeDomainData(w); return Math.hypot(...w) / Math.sqrt(w.length); };
+    for (let tries = 0; tries < 40 && level(ears[0]) < 0.01; tries++) await new Promise((r) => setTimeout(r, 200));
+    return ears.map(level);
+  });
+  assert.ok(sides[0] > 0.02 && sides[1] < sides[0] / 20, `left ${sides[0]}, right ${sides[1]}`);
+});

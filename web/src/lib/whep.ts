@@ -4,6 +4,7 @@
 import type { Options, Playback, Reception } from './playback';
 import { Rate } from './playback';
 import { blocked, ended, PlayError, refused, unreachable, unsupported, type Refusal } from './problem';
+import { withStereo } from './sdp';
 
 const answerTimeout = 10_000;
 const connectTimeout = 10_000;
@@ -37,7 +38,8 @@ class Session implements Playback {
   }
 
   async open(): Promise<void> {
-    await this.pc.setLocalDescription();
+    const { sdp } = await this.pc.createOffer();
+    await this.pc.setLocalDescription({ type: 'offer', sdp: withStereo(sdp ?? '') });
     const answer = await this.post(this.pc.localDescription?.sdp ?? '');
     if (this.o.signal.aborted) throw new DOMException('stopped', 'AbortError');
     await this.pc.setRemoteDescription({ type: 'answer', sdp: answer });
