@@ -129,7 +129,7 @@ func (p *page) about(f Facts) {
 		p.row("URLs", "need no signature: anybody who reaches this machine may publish")
 	}
 	p.row("Keys", f.DataDir+"/domains.yaml")
-	p.row("Admin", f.Admin+"/healthz, "+f.Admin+"/metrics")
+	p.row("Admin", f.Admin+"/healthz; /metrics wants the token in "+f.DataDir+"/admin-token")
 	p.row("Stop", "Ctrl-C")
 	p.line()
 }
