@@ -35,7 +35,7 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 	if err != nil {
 		return nil, err
 	}
-	main := named(snapshot, domain.Main, catalog.Streaming)
+	main := snapshot.Find(domain.Main, catalog.Streaming)
 	if main == nil {
 		return nil, denied(reason.UnknownDomain, "ingest domain %q is associated with no streaming domain", domain.Name)
 	}
@@ -79,7 +79,7 @@ func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role)
 	if err := checkNames(q); err != nil {
 		return nil, err
 	}
-	domain := find(s, q.Host, role)
+	domain := s.Find(q.Host, role)
 	if domain == nil {
 		return nil, denied(reason.UnknownDomain, "%s is no %s domain here", quote(q.Host), roleWord(role))
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func (n *node) console() console.Config {
 		path := "/" + demoApp + "/" + stream
 		d := console.Demo{
 			On: n.cfg.Demo, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(),
-			PublishURL: "rtmp://" + hostOnly(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path,
+			PublishURL: "rtmp://" + inURL(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path,
 		}
 		token, flvToken := n.playTokens(r.Host, path)
 		if d.On {
@@ -91,7 +90,7 @@ func (n *node) console() console.Config {
 // playTokens signs the demo's paths with the key of the domain that a request
 // to host belongs to; both are empty where nothing needs to be signed.
 func (n *node) playTokens(host, path string) (token, flvToken string) {
-	d := n.streamingDomain(hostOnly(host))
+	d := n.domains.Find(host, catalog.Streaming)
 	if d == nil || !d.Auth.Enabled {
 		return "", ""
 	}
@@ -99,34 +98,13 @@ func (n *node) playTokens(host, path string) (token, flvToken string) {
 	return sign.Sign(path, d.Auth.PrimaryKey, now, "0", "0"), sign.Sign(path+".flv", d.Auth.PrimaryKey, now, "0", "0")
 }
 
-func (n *node) streamingDomain(host string) *catalog.Domain {
-	var fallback *catalog.Domain
-	for i := range n.domains.Domains {
-		d := &n.domains.Domains[i]
-		if d.Role != catalog.Streaming {
-			continue
-		}
-		if strings.EqualFold(d.Name, host) {
-			return d
-		}
-		if d.Default {
-			fallback = d
-		}
+// inURL is a host without its port, as it stands in an URL.
+func inURL(host string) string {
+	name := catalog.BareHost(host)
+	if strings.Contains(name, ":") {
+		return "[" + name + "]"
 	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || strings.EqualFold(host, "localhost") {
-		return fallback
-	}
-	return nil
-}
-
-func hostOnly(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if strings.Contains(host, ":") {
-		return "[" + strings.Trim(host, "[]") + "]"
-	}
-	return host
+	return name
 }
 
 func withKey(url, key string) string {
