@@ -245,6 +245,15 @@ func (r *room) session(id string) *session {
 	return ses
 }
 
+// sealsByGCM says which of the two profiles a connected session uses.
+func (r *room) sealsByGCM(id string) bool {
+	r.t.Helper()
+	ses := r.session(id)
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.secured.out.cm == nil
+}
+
 // program is what a station sends: sound every 20 ms, a picture every 40 ms.
 type program struct {
 	video, audio *media.Track

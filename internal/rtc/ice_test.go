@@ -116,6 +116,7 @@ func TestCheckIsAnswered(t *testing.T) {
 // Who knows a session's password can forge the source of a check. Media must
 // not go to where nobody answers, and the session's life must not hang on it.
 func TestUnprovedAddressGetsNoMedia(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -143,7 +144,7 @@ func TestUnprovedAddressGetsNoMedia(t *testing.T) {
 	}
 	// The true answer does: this is how a viewer moves.
 	victim.answer(own)
-	c.until(func() bool { return victim.ses.path.Load() != before })
+	await(t, func() bool { return victim.ses.path.Load() != before })
 	if got := victim.ses.path.Load().addr; got != victim.addr() {
 		t.Fatalf("media goes to %s, want %s", got, victim.addr())
 	}
@@ -160,6 +161,7 @@ func TestUnprovedAddressGetsNoMedia(t *testing.T) {
 
 // Signs of life count from where the media goes.
 func TestConsentNeedsThePath(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{Consent: 2 * time.Second})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
@@ -209,6 +211,7 @@ func TestChecksThatAreRefused(t *testing.T) {
 
 // A peer with many addresses keeps the newest ones, and all are given back.
 func TestManyAddresses(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})

@@ -20,6 +20,7 @@ import (
 )
 
 func TestNeverConnected(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{Connect: 200 * time.Millisecond})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{dontComplete: true})
@@ -31,6 +32,7 @@ func TestNeverConnected(t *testing.T) {
 
 // A peer whose network goes dark loses its session, and only it.
 func TestConsentLost(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{Consent: 2 * time.Second})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
@@ -60,6 +62,7 @@ func TestWrongFingerprint(t *testing.T) {
 
 // An offer that wants to be the DTLS server makes us the client.
 func TestPassiveOffer(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{offer: func(s string) string { return strings.ReplaceAll(s, "a=setup:actpass", "a=setup:passive") }})
@@ -83,6 +86,7 @@ func TestPassiveOffer(t *testing.T) {
 
 // The peer repeats its last flight when ours was lost, and gets ours again.
 func TestLostLastFlight(t *testing.T) {
+	t.Parallel()
 	const changeCipherSpec = 20
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
@@ -100,6 +104,7 @@ func TestLostLastFlight(t *testing.T) {
 
 // A third of the handshake gets lost.
 func TestLossyHandshake(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
@@ -109,6 +114,7 @@ func TestLossyHandshake(t *testing.T) {
 }
 
 func TestClientThatHasNoGCM(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{setting: func(se *webrtc.SettingEngine) {
@@ -121,7 +127,7 @@ func TestClientThatHasNoGCM(t *testing.T) {
 		was = s
 	}
 	c.takes(media.Audio, 20)
-	if r.session(c.id).secured.out.cm == nil {
+	if r.sealsByGCM(c.id) {
 		t.Fatal("the profile is not AES_CM_128_HMAC_SHA1_80")
 	}
 	must(t, c.pc.Close())
@@ -143,6 +149,7 @@ func TestHalfSecondMode(t *testing.T) {
 // A publisher that goes and comes back within the linger time keeps its
 // viewers, who see a new key frame and no other trace.
 func TestPublisherComesBack(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	st := r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -180,6 +187,7 @@ func TestPublisherComesBack(t *testing.T) {
 
 // The end of a stream ends its sessions with a goodbye.
 func TestStreamEnds(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	st := r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -276,6 +284,7 @@ func TestMaxSessions(t *testing.T) {
 // Sessions that end in every phase of their beginning leave nothing. The
 // room's checks at the end look for what is left.
 func TestCloseWhileConnecting(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	for i := range 12 {

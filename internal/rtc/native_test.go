@@ -125,6 +125,7 @@ func annexB(f *media.Frame) []byte {
 // A native client gets the original: pictures in decode order with their
 // composition times, and AAC as it came.
 func TestNativeViewer(t *testing.T) {
+	t.Parallel()
 	src, err := encodeClip()
 	must(t, err)
 	if !src.video.Reorder {
@@ -249,6 +250,7 @@ func TestLATMFragments(t *testing.T) {
 
 // B-frames that nobody announced end the sessions of those who cannot show them.
 func TestBFramesMidStream(t *testing.T) {
+	t.Parallel()
 	for _, middle := range []bool{false, true} {
 		r := newRoom(t, Config{})
 		pr := ordinary
@@ -290,6 +292,7 @@ func TestBFramesAreRefused(t *testing.T) {
 // A source whose audio codec changes leaves those without it in silence, of
 // which they see nothing but the time that has passed.
 func TestAudioCodecChanges(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	st := r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -301,10 +304,10 @@ func TestAudioCodecChanges(t *testing.T) {
 	for !jumped {
 		p := c.next()
 		if p.kind == media.Video {
-			if p.Marker {
-				silent++
+			if !p.Marker {
+				continue
 			}
-			if silent == 40 {
+			if silent++; silent == 40 {
 				st.off()
 				r.broadcast(testName, ordinary)
 			}

@@ -102,6 +102,7 @@ func checkContiguous(t testing.TB, a, b seen, every time.Duration) {
 }
 
 func TestPlay(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -125,8 +126,7 @@ func TestPlay(t *testing.T) {
 		}
 		was = s
 	}
-	ses := r.session(c.id)
-	if ses.secured.out.cm != nil {
+	if !r.sealsByGCM(c.id) {
 		t.Fatal("the SRTP profile is not GCM")
 	}
 	must(t, c.pc.Close())
@@ -152,6 +152,7 @@ func extensionID(t testing.TB, c *client, i int) uint8 {
 
 // Sound is numbered and stamped without a gap, and comes as it was sent.
 func TestSound(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -164,6 +165,7 @@ func TestSound(t *testing.T) {
 }
 
 func TestOneKindOnly(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	for _, k := range []media.Kind{media.Video, media.Audio} {
@@ -182,8 +184,9 @@ func TestOneKindOnly(t *testing.T) {
 
 // Sender reports say which capture time a timestamp stands for.
 func TestSenderReports(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
-	st := r.broadcast(testName, ordinary)
+	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
 	s := c.see()
 	ssrc := c.ssrcOf(media.Video)
@@ -211,5 +214,4 @@ func TestSenderReports(t *testing.T) {
 			t.Fatalf("a picture received at %v was captured %v later", s.packets[0].at, off)
 		}
 	}
-	_ = st
 }

@@ -12,6 +12,7 @@ import (
 
 // A NACK is answered on the RTX stream.
 func TestNACK(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})
@@ -45,6 +46,7 @@ func (c *client) repeats(want received) {
 
 // Packets that the network loses are asked for and come.
 func TestLoss(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
@@ -103,6 +105,7 @@ func TestSenselessNACK(t *testing.T) {
 // A viewer that asks for everything again and again gets no more than a share,
 // and its requests do not pile up.
 func TestNACKFlood(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{Shards: 1})
 	pr := ordinary
 	pr.past, pr.delta = 900*time.Millisecond, 60_000
@@ -136,6 +139,7 @@ func TestNACKFlood(t *testing.T) {
 
 // A PLI soon after the join brings the newest key frame once more.
 func TestPLI(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, program{video: testVideo, audio: testOpus, key: 20_000, delta: 1000})
 	c := r.watch(wish{})
@@ -173,6 +177,7 @@ func TestPLI(t *testing.T) {
 
 // The round trip is known from receiver reports.
 func TestReceiverReport(t *testing.T) {
+	t.Parallel()
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{})

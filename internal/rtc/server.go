@@ -74,7 +74,8 @@ type Server struct {
 	shards      []*shard
 	candidates  []sdp.Candidate
 	handshakes  chan struct{}
-	running     sync.WaitGroup
+	running     sync.WaitGroup // handshakes
+	sessions    sync.WaitGroup // those that their shard has not let go of
 	nextShard   atomic.Uint64
 
 	mu      sync.RWMutex
@@ -178,6 +179,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.reap(ctx)
 	s.endAll(reason.Shutdown)
 	s.running.Wait()
+	s.sessions.Wait() // a reader or a caller of Close may be ending one still
 	close(stop)
 	shards.Wait()
 	s.closeSockets()
@@ -201,6 +203,7 @@ func (s *Server) Play(offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode 
 	}
 	ses.viewer.shard = s.shards[s.nextShard.Add(1)%uint64(len(s.shards))]
 	s.ufrags[ses.ufrag], s.ids[ses.id] = ses, ses
+	s.sessions.Add(1)
 	s.mu.Unlock()
 	s.metrics.Sessions.Inc()
 	v := ses.viewer

@@ -215,6 +215,7 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 		"packets", v.totals.packets, "bytes", v.totals.bytes, "nacked", v.totals.nacked, "resent", v.totals.resent,
 		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
 	v.session.reader.Close()
+	s.sessions.Done()
 }
 
 // repair answers a NACK.

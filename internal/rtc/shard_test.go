@@ -63,6 +63,7 @@ func (b *bench) viewer(sel sdp.Selection) *viewer {
 	must(b.t, err)
 	b.t.Cleanup(r.Close)
 	ses := newSession(b.sh.server, &sdp.Offer{}, sel, r, "")
+	b.sh.server.sessions.Add(1)
 	ses.viewer.shard = b.sh
 	ses.path.Store(newPath(b.sink.LocalAddr().(*net.UDPAddr).AddrPort(), false))
 	key, salt := masterKeys(gcmSaltLen)

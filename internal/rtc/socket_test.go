@@ -130,6 +130,7 @@ func TestRefusedDatagrams(t *testing.T) {
 
 // Viewers get the same stream whatever the way to send is.
 func TestPlayBySendMethod(t *testing.T) {
+	t.Parallel()
 	for _, method := range sendMethods {
 		t.Run(string(method), func(t *testing.T) {
 			r := newRoom(t, Config{Send: method})
@@ -150,6 +151,7 @@ func TestPlayBySendMethod(t *testing.T) {
 
 // Several addresses are announced, and each of them works.
 func TestSeveralAddresses(t *testing.T) {
+	t.Parallel()
 	first, second := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
 	for _, only := range []netip.Addr{first, second} {
 		r := newRoom(t, Config{Addr: "0.0.0.0:0", IPs: []netip.Addr{first, second}})
