@@ -31,18 +31,10 @@ func newProber(t testing.TB, r *room, id string) *prober {
 
 func (p *prober) addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// check sends a check that is right in all but what edit changes.
+// check sends a check that is right if pwd is.
 func (p *prober) check(nominate bool, pwd string) {
 	p.t.Helper()
-	setters := []stun.Setter{
-		stun.TransactionID, stun.BindingRequest, stun.NewUsername(p.ses.ufrag + ":" + p.ses.remoteUfrag),
-	}
-	if nominate {
-		setters = append(setters, stun.RawAttribute{Type: attrUseCandidate})
-	}
-	m, err := stun.Build(append(setters, stun.NewShortTermIntegrity(pwd), stun.Fingerprint)...)
-	must(p.t, err)
-	_, err = p.conn.Write(m.Raw)
+	_, err := p.conn.Write(checkOf(p.t, p.ses, nominate, pwd))
 	must(p.t, err)
 }
 

@@ -3,6 +3,7 @@ package rtc
 import (
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -306,5 +307,29 @@ func TestCloseWhileConnecting(t *testing.T) {
 		r.server.Close(c.id, reason.Kicked)
 		r.ledger.awaitReason(t, c.id, reason.Kicked)
 		must(t, c.pc.Close())
+	}
+}
+
+// Sessions that others end while the server stops are waited for: each has its
+// closing line, and no reader of the hub is left.
+func TestCloseDuringShutdown(t *testing.T) {
+	r := newRoom(t, Config{})
+	r.broadcast(testName, ordinary)
+	offer, err := newPeer(t, wish{}).CreateOffer(nil)
+	must(t, err)
+	var ids []string
+	for range 200 {
+		id, _, err := r.play(testName, offer.SDP, catalog.SubSecond)
+		must(t, err)
+		ids = append(ids, id)
+	}
+	var closing sync.WaitGroup
+	for _, id := range ids[:150] {
+		closing.Go(func() { r.server.Close(id, reason.Kicked) })
+	}
+	r.stop()
+	closing.Wait()
+	for _, id := range ids {
+		r.ledger.await(t, id)
 	}
 }

@@ -98,7 +98,7 @@ func (ses *session) onDTLS(b []byte) {
 	ses.mu.Unlock()
 	if sec != nil {
 		switch {
-		case b[0] == contentHandshake:
+		case b[0] == contentHandshake && len(b) > recordHeaderLen:
 			ses.send(sec.lastSent) // our last flight was lost
 		case sec.records.closes(b):
 			ses.farewell.Store(true)

@@ -167,7 +167,9 @@ func (t *tcpStream) write() {
 			return
 		}
 		t.mu.Lock()
-		t.spare = out[:0]
+		if t.spare = out[:0]; cap(out) > tcpShort {
+			t.spare = nil // a burst's memory is not kept for the quiet after it
+		}
 		more := len(t.queue) > 0 || t.closed
 		t.mu.Unlock()
 		if !more {

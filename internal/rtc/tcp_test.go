@@ -170,23 +170,14 @@ func TestConnectionEnds(t *testing.T) {
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{dontComplete: true})
 	ses := r.session(c.id)
-	check := func(nominate bool) []byte {
-		setters := []stun.Setter{stun.TransactionID, stun.BindingRequest, stun.NewUsername(ses.ufrag + ":" + ses.remoteUfrag)}
-		if nominate {
-			setters = append(setters, stun.RawAttribute{Type: attrUseCandidate})
-		}
-		m, err := stun.Build(append(setters, stun.NewShortTermIntegrity(ses.pwd), stun.Fingerprint)...)
-		must(t, err)
-		return m.Raw
-	}
 	first, write := dial4571(t, r)
-	write(check(false))
+	write(checkOf(t, ses, false, ses.pwd))
 	if b := readFrame(t, first); !stun.IsMessage(b) {
 		t.Fatalf("a frame that is not STUN: %x", b)
 	}
 	await(t, func() bool { return ses.path.Load() != nil })
 	second, write2 := dial4571(t, r)
-	write2(check(true))
+	write2(checkOf(t, ses, true, ses.pwd))
 	readFrame(t, second)
 	await(t, func() bool { return ses.path.Load().addr.String() == second.LocalAddr().String() })
 	must(t, first.Close())
@@ -200,6 +191,44 @@ func TestConnectionEnds(t *testing.T) {
 	}
 	must(t, second.Close())
 	r.ledger.awaitReason(t, c.id, reason.PeerGone)
+}
+
+// checkOf is a check that a session's peer sends, right if pwd is.
+func checkOf(t testing.TB, ses *session, nominate bool, pwd string) []byte {
+	t.Helper()
+	setters := []stun.Setter{stun.TransactionID, stun.BindingRequest, stun.NewUsername(ses.ufrag + ":" + ses.remoteUfrag)}
+	if nominate {
+		setters = append(setters, stun.RawAttribute{Type: attrUseCandidate})
+	}
+	m, err := stun.Build(append(setters, stun.NewShortTermIntegrity(pwd), stun.Fingerprint)...)
+	must(t, err)
+	return m.Raw
+}
+
+// Browsers nominate all they have at first: UDP stays unless it has fallen silent.
+func TestUDPIsPreferred(t *testing.T) {
+	r := newRoom(t, Config{})
+	r.broadcast(testName, ordinary)
+	c := r.watch(wish{dontComplete: true})
+	p := newProber(t, r, c.id)
+	conn, write := dial4571(t, r)
+	write(checkOf(t, p.ses, true, p.ses.pwd)) // TCP is better than nothing
+	readFrame(t, conn)
+	await(t, func() bool { return p.ses.path.Load() != nil })
+	_, own := p.checkAndReply(true)
+	p.answer(own)
+	await(t, func() bool { return p.ses.path.Load().stream == nil })
+	readFrame(t, conn) // our check of the connection
+	write(checkOf(t, p.ses, true, p.ses.pwd))
+	readFrame(t, conn)
+	if p.ses.path.Load().stream != nil {
+		t.Fatal("TCP took over from UDP")
+	}
+	p.ses.mu.Lock()
+	p.ses.chosen.nominated = time.Now().Add(-udpStays)
+	p.ses.mu.Unlock()
+	write(checkOf(t, p.ses, true, p.ses.pwd))
+	await(t, func() bool { return p.ses.path.Load().stream != nil })
 }
 
 // What is not framed as it should be is cut off.
