@@ -54,11 +54,16 @@ type clip struct {
 	frames       []*media.Frame
 }
 
-var encodeClip = sync.OnceValues(func() (*clip, error) {
+var (
+	encodeClip  = sync.OnceValues(func() (*clip, error) { return encode("main", "2") })
+	encodePlain = sync.OnceValues(func() (*clip, error) { return encode("baseline", "0") })
+)
+
+func encode(profile, bframes string) (*clip, error) {
 	cmd := exec.Command("ffmpeg", "-v", "error", "-nostdin",
 		"-f", "lavfi", "-i", "testsrc=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100",
-		"-t", "2", "-ac", "2", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main", "-pix_fmt", "yuv420p", "-bf", "2", "-g", "25",
-		"-x264-params", "scenecut=0:sliced-threads=0", "-b:v", "800k", "-c:a", "aac", "-f", "flv", "-")
+		"-t", "2", "-ac", "2", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", profile, "-pix_fmt", "yuv420p",
+		"-bf", bframes, "-g", "25", "-x264-params", "scenecut=0:sliced-threads=0", "-b:v", "800k", "-c:a", "aac", "-f", "flv", "-")
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ var encodeClip = sync.OnceValues(func() (*clip, error) {
 		}
 		c.frames = append(c.frames, f)
 	}
-})
+}
 
 // air publishes the clip over and over in real time, until the test ends.
 func (r *room) air(c *clip) {
