@@ -28,17 +28,10 @@ func Own(ctx context.Context, program string, o Options) (r Result, more string,
 	}()
 	defer func() { <-published }()
 	defer stop(nil)
-	timer := time.NewTimer(settle)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-publishing.Done():
-		return Result{}, "", context.Cause(publishing)
-	}
-	o.WHEP, o.PID = s.WHEP, s.PID
-	if o.Idle, err = (process{s.PID}).rss(); err != nil {
+	if err := pause(publishing, settle); err != nil {
 		return Result{}, "", err
 	}
+	o.WHEP, o.PID = s.WHEP, s.PID
 	if r, err = Run(publishing, o); err != nil {
 		return r, "", err
 	}

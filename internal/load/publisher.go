@@ -85,11 +85,11 @@ var silence = []byte{0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c}
 func (p Picture) frame(key bool, noise []byte) []byte {
 	perGOP := p.GOP.Seconds() * float64(p.Rate)
 	size := int((float64(p.Bits)/8*p.GOP.Seconds() - float64(p.KeySize)) / (perGOP - 1))
-	first := byte(0x41)
+	head := []byte{0x41, 0x9a} // nal_ref_idc 2, a P slice that begins with the first macroblock
 	if key {
-		size, first = p.KeySize, 0x65
+		size, head = p.KeySize, []byte{0x65, 0x88} // IDR, an I slice
 	}
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, size+4), uint32(size))
-	b = append(b, first)
-	return append(b, noise[:size-1]...)
+	b = append(b, head...)
+	return append(b, noise[:size-len(head)]...)
 }

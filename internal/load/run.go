@@ -24,7 +24,8 @@ type Options struct {
 	Joins   int           // per second
 	For     time.Duration // how long to measure once all are there
 	PID     int           // of the server, 0: its cost is not measured
-	Idle    int64         // resident memory of the server before any viewer, bytes
+
+	idle int64 // resident memory of the server with one viewer, bytes
 }
 
 // Result of a step.
@@ -70,16 +71,18 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
+	receivers := &pool{}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	wg.Go(func() { receivers.run(watching) })
 	var mu sync.Mutex
 	var viewers []*Viewer
 	res := Result{}
 	every := time.NewTicker(time.Second / time.Duration(max(o.Joins, 1)))
 	defer every.Stop()
 	var joins sync.WaitGroup
-	for range o.Viewers {
+	for i := range o.Viewers {
 		select {
 		case <-every.C:
 		case <-ctx.Done():
@@ -95,9 +98,19 @@ func Run(ctx context.Context, o Options) (Result, error) {
 				}
 				return
 			}
+			if err := receivers.add(v); err != nil {
+				res.Failed, res.FirstError = res.Failed+1, err.Error()
+				return
+			}
 			viewers = append(viewers, v)
-			wg.Go(func() { v.Watch(watching) })
 		})
+		// What the first viewer costs is the stream's cost: its log, its conversion.
+		if i == 0 {
+			joins.Wait()
+			if err := o.learnIdle(ctx); err != nil {
+				return res, err
+			}
+		}
 	}
 	joins.Wait()
 	res.Viewers = len(viewers)
@@ -107,14 +120,32 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return res, nil
 }
 
-// measure watches the viewers for the time that o says.
-func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) error {
-	settle := time.NewTimer(2 * time.Second) // joins are paid for, clocks are known
-	defer settle.Stop()
+// learnIdle waits until the server is calm and reads its memory.
+func (o *Options) learnIdle(ctx context.Context) error {
+	if err := pause(ctx, settle); err != nil || o.PID == 0 {
+		return err
+	}
+	var err error
+	o.idle, err = (process{o.PID}).rss()
+	return err
+}
+
+// pause waits for d, or says why it did not.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-settle.C:
+	case <-t.C:
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// measure watches the viewers for the time that o says.
+func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) error {
+	if err := pause(ctx, settle); err != nil { // joins are paid for, clocks are known
+		return err
 	}
 	packets, bytes, lost := sums(viewers)
 	for _, v := range viewers {
@@ -129,12 +160,8 @@ func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) erro
 		}
 	}
 	began := time.Now()
-	timer := time.NewTimer(o.For)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := pause(ctx, o.For); err != nil {
+		return err
 	}
 	took := time.Since(began)
 	p, b, l := sums(viewers)
@@ -154,8 +181,8 @@ func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) erro
 		if r.Packets > 0 {
 			r.MicrosPerPacket = float64((after - cpu).Microseconds()) / float64(r.Packets)
 		}
-		if len(viewers) > 0 {
-			r.KBPerViewer = float64(rss-o.Idle) / 1024 / float64(len(viewers))
+		if n := len(viewers) - 1; n > 0 {
+			r.KBPerViewer = float64(rss-o.idle) / 1024 / float64(n)
 		}
 	}
 	r.times(viewers)

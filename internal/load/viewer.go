@@ -18,7 +18,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/srtp/v3"
 	"github.com/pion/stun/v4"
-	"golang.org/x/net/ipv4"
 )
 
 // Viewer is one WebRTC viewer.
@@ -29,6 +28,9 @@ type Viewer struct {
 	answer     *answer
 	in, out    *srtp.Context
 	ssrc       uint32
+	fd         int // of the pool, on Linux
+	alive      time.Time
+	over       bool // the server said goodbye
 
 	// What was seen. Read them with Seen.
 	packets, bytes, lost atomic.Uint64
@@ -49,7 +51,7 @@ type clock struct {
 }
 
 const (
-	batchSize     = 32
+	batchSize     = 64
 	datagramSize  = 1600
 	keepAlive     = 2 * time.Second
 	connectWithin = 10 * time.Second
@@ -106,8 +108,7 @@ func (v *Viewer) connect(ctx context.Context, cert tls.Certificate) error {
 			}
 			continue
 		}
-		m := &stun.Message{Raw: buf[:n]}
-		if buf[0] < 4 && m.Decode() == nil && m.Type == stun.BindingSuccess {
+		if v.takeSTUN(buf[:n]) {
 			break
 		}
 	}
@@ -157,41 +158,37 @@ func (v *Viewer) check() error {
 		stun.RawAttribute{Type: 0x0024, Value: []byte{110, 0, 255, 255}},
 		stun.NewShortTermIntegrity(v.answer.pwd), stun.Fingerprint)
 	if err == nil {
-		_, err = v.conn.Write(m.Raw)
+		v.write(m.Raw)
 	}
 	return err
 }
 
-// Watch receives until ctx ends or the server says goodbye, and then closes
-// the viewer. It sends consent and receiver reports like a browser.
-func (v *Viewer) Watch(ctx context.Context) {
-	defer v.conn.Close() //nolint:errcheck // only read from
-	_ = v.conn.SetReadDeadline(time.Time{})
-	stop := context.AfterFunc(ctx, func() { _ = v.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	pc := ipv4.NewPacketConn(v.conn)
-	msgs := make([]ipv4.Message, batchSize)
-	for i := range msgs {
-		msgs[i].Buffers = [][]byte{make([]byte, datagramSize)}
+// takeSTUN answers a check of the server's, and says whether b is the answer to
+// one of ours.
+func (v *Viewer) takeSTUN(b []byte) bool {
+	m := &stun.Message{Raw: append([]byte(nil), b...)}
+	if len(b) == 0 || b[0] > 3 || m.Decode() != nil {
+		return false
 	}
-	alive := time.Now()
-	for ctx.Err() == nil {
-		n, err := pc.ReadBatch(msgs, 0)
-		if err != nil {
-			return
-		}
-		now := time.Now()
-		for i := range msgs[:n] {
-			if !v.take(msgs[i].Buffers[0][:msgs[i].N], now) {
-				return
-			}
-		}
-		if now.Sub(alive) > keepAlive {
-			alive = now
-			_ = v.check()
-			v.report()
+	if m.Type == stun.BindingRequest {
+		reply, err := stun.Build(m, stun.BindingSuccess,
+			&stun.XORMappedAddress{IP: net.IP(v.remote.Addr().AsSlice()), Port: int(v.remote.Port())},
+			stun.NewShortTermIntegrity(v.pwd), stun.Fingerprint)
+		if err == nil {
+			v.write(reply.Raw)
 		}
 	}
+	return m.Type == stun.BindingSuccess
+}
+
+// keepAlive sends consent and a receiver report like a browser, when it is time.
+func (v *Viewer) keepAlive(now time.Time) {
+	if now.Sub(v.alive) < keepAlive || v.over {
+		return
+	}
+	v.alive = now
+	_ = v.check()
+	v.report()
 }
 
 // take takes one datagram; it is false at the end of the session.
@@ -200,6 +197,8 @@ func (v *Viewer) take(b []byte, now time.Time) bool {
 	case len(b) < 12:
 	case b[0] >= 20 && b[0] <= 63:
 		return b[0] != 21
+	case b[0] < 4:
+		v.takeSTUN(b)
 	case b[0] < 128:
 	case b[1] >= 192 && b[1] <= 223:
 		v.takeReport(b)
@@ -269,7 +268,7 @@ func (v *Viewer) report() {
 		return
 	}
 	if sealed, err := v.out.EncryptRTCP(nil, plain, nil); err == nil {
-		_, _ = v.conn.Write(sealed)
+		v.write(sealed)
 	}
 }
 
@@ -296,6 +295,7 @@ func (c *dtlsConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil || n > 0 && b[0] >= 20 && b[0] <= 63 {
 			return n, c.viewer.conn.RemoteAddr(), err
 		}
+		c.viewer.takeSTUN(b[:n])
 	}
 }
 
