@@ -15,7 +15,7 @@ const unitShift = 16 // 65.5 µs
 func newHistogram() *histogram { return &histogram{} }
 
 func bucketOf(ns int64) int {
-	u := uint64(max(ns, 0)) >> unitShift << 3 // eighths of a unit
+	u := uint64(max(ns, 0)) >> (unitShift - 3) // eighths of a unit
 	if u < 8 {
 		return 0
 	}

@@ -74,7 +74,8 @@ func readAnswer(sdp string) (*answer, error) {
 		case "a=ice-pwd":
 			a.pwd = value
 		case "a=ssrc":
-			n, err := strconv.ParseUint(strings.Fields(value)[0], 10, 32)
+			number, _, _ := strings.Cut(value, " ")
+			n, err := strconv.ParseUint(number, 10, 32)
 			if err != nil {
 				continue
 			}

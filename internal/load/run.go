@@ -24,6 +24,7 @@ type Options struct {
 	Joins   int           // per second
 	For     time.Duration // how long to measure once all are there
 	PID     int           // of the server, 0: its cost is not measured
+	Settle  time.Duration // for a server to become calm, before and between; 0: 3 s
 
 	idle int64 // resident memory of the server with one viewer, bytes
 }
@@ -65,6 +66,9 @@ func certificate() (tls.Certificate, string, error) {
 // Run puts one step of load on a server and measures it. It blocks until all
 // viewers are gone.
 func Run(ctx context.Context, o Options) (Result, error) {
+	if o.Settle == 0 {
+		o.Settle = settle
+	}
 	cert, fingerprint, err := certificate()
 	if err != nil {
 		return Result{}, err
@@ -122,7 +126,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 // learnIdle waits until the server is calm and reads its memory.
 func (o *Options) learnIdle(ctx context.Context) error {
-	if err := pause(ctx, settle); err != nil || o.PID == 0 {
+	if err := pause(ctx, o.Settle); err != nil || o.PID == 0 {
 		return err
 	}
 	var err error
@@ -144,7 +148,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // measure watches the viewers for the time that o says.
 func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) error {
-	if err := pause(ctx, settle); err != nil { // joins are paid for, clocks are known
+	if err := pause(ctx, o.Settle); err != nil { // joins are paid for, clocks are known
 		return err
 	}
 	packets, bytes, lost := sums(viewers)
