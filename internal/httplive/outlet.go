@@ -82,8 +82,10 @@ type responseOutlet struct {
 }
 
 func openResponse(w http.ResponseWriter, timeout time.Duration) *responseOutlet {
+	o := &responseOutlet{w: w, control: http.NewResponseController(w), timeout: timeout}
+	_ = o.control.SetWriteDeadline(time.Time{}) // the server's own
 	w.WriteHeader(http.StatusOK)
-	return &responseOutlet{w: w, control: http.NewResponseController(w), timeout: timeout}
+	return o
 }
 
 func (o *responseOutlet) send(ctx context.Context, batch net.Buffers) error {
@@ -96,6 +98,9 @@ func (o *responseOutlet) send(ctx context.Context, batch net.Buffers) error {
 	_, err := o.w.Write(o.scratch.gather(batch))
 	if err == nil {
 		err = o.control.Flush()
+	}
+	if err == nil {
+		_ = o.control.SetWriteDeadline(time.Time{}) // HTTP/2 would end a response that is quiet for as long
 	}
 	return sendError(ctx, err, began, o.timeout)
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,6 +249,47 @@ func TestAdminPortWantsItsToken(t *testing.T) {
 	}
 	if _, body := ask(t, http.MethodGet, admin+"/metrics", "", "", "Authorization", "Bearer "+n.token); !strings.Contains(body, "millrace_rtc_sessions 0") {
 		t.Error("/metrics does not count sessions")
+	}
+}
+
+// A body that is announced and does not come holds no connection, whatever is
+// asked for.
+func TestBodiesThatDoNotCome(t *testing.T) {
+	n := serveNode(t, nil)
+	var all sync.WaitGroup
+	for _, c := range []struct {
+		port         net.Listener
+		method, path string
+	}{
+		{n.open.http, "GET", "/"}, {n.open.http, "PUT", "/nothing"}, {n.open.http, "GET", "/live/one.flv"},
+		{n.open.http, "GET", "/live/one"}, {n.open.http, "OPTIONS", "/whep/live/one"},
+		{n.open.http, "DELETE", "/whep/live/one/x"}, {n.open.http, "POST", "/whep/live/one"},
+		{n.open.http, "POST", "/live/one"}, {n.open.admin, "GET", "/metrics"},
+	} {
+		all.Go(func() {
+			conn, err := net.Dial("tcp", c.port.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = io.WriteString(conn, c.method+" "+c.path+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s %s: the connection stays", c.method, c.path)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// What has no route is told so to pages of any origin.
+func TestNoRoute(t *testing.T) {
+	n := serveNode(t, nil)
+	for _, path := range []string{"/nothing", "/live/one/two/three", "/live/one.flv/"} {
+		if res, _ := ask(t, http.MethodGet, n.url(path), "", ""); res.StatusCode != 404 || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %s, %v", path, res.Status, res.Header)
+		}
 	}
 }
 

@@ -41,18 +41,42 @@ func (n *node) webServers() []webServer {
 	return all
 }
 
-// bodyTimeout bounds the reading of a request's body.
-const bodyTimeout = 10 * time.Second
+const (
+	// bodyTimeout bounds the reading of a request's body.
+	bodyTimeout = 5 * time.Second
+	// answerTimeout bounds the writing of an answer that is no stream.
+	answerTimeout = 30 * time.Second
+)
 
 // httpServer bounds what a client may take before it has said what it wants.
-// It sets no ReadTimeout: that would end every stream played over HTTP after as
-// long. Writes have deadlines of their own where they are made.
+// It sets no ReadTimeout and no WriteTimeout: those would end every stream
+// played over HTTP after as long.
 func (n *node) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second,
+		Handler: bodiesInTime(h), ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// bodiesInTime gives up a request whose announced body does not come: net/http
+// waits for it before it lets go of the connection, read or not.
+func bodiesInTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answersInTime gives up a client that does not take its answer. Streams set
+// deadlines of their own, with each write.
+func answersInTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+		next.ServeHTTP(w, r)
+	})
 }
 
 // liveMux routes the live port.
@@ -62,9 +86,6 @@ func (n *node) liveMux() http.Handler {
 	mux.HandleFunc("/whep/{app}/{stream}/{session}", n.signal.ServeWHEP)
 	mux.HandleFunc("/{app}/{stream}", func(w http.ResponseWriter, r *http.Request) {
 		post := r.Method == http.MethodPost || r.Method == http.MethodOptions && !strings.HasSuffix(r.URL.Path, ".flv")
-		if post {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // HTTP/2 bounds it otherwise
-		}
 		switch {
 		case post:
 			n.signal.ServeARTC(w, r)
@@ -78,7 +99,12 @@ func (n *node) liveMux() http.Handler {
 	for _, p := range console.Patterns() {
 		mux.Handle(p, page)
 	}
-	return mux
+	// What has no route is told so to pages of any origin, too.
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		http.NotFound(w, r)
+	})
+	return answersInTime(mux)
 }
 
 // adminMux routes the admin port. Whether the node is well may be asked by
