@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"context"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -65,15 +66,13 @@ func (s *Server) artc(w http.ResponseWriter, r *http.Request, q *catalog.Request
 	if r.Method != http.MethodPost {
 		return "", "", false, notAllowed(w.Header(), "POST, OPTIONS")
 	}
-	ctx, end, err := s.begin(r)
+	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
+	defer cancel()
+	body, leave, err := s.read(w, r)
 	if err != nil {
 		return "", "", false, err
 	}
-	defer end()
-	body, err := s.receive(w, r)
-	if err != nil {
-		return "", "", false, err
-	}
+	defer leave()
 	if isDescription(r, body) {
 		return "", "", true, noPublishing()
 	}

@@ -2,6 +2,7 @@ package signal
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"os"
 
@@ -81,6 +82,8 @@ func explain(err error) refusal {
 		return refusal{status: http.StatusRequestEntityTooLarge, reason: reason.Limit, detail: "the body has more than 65536 bytes"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refusal{status: http.StatusRequestTimeout, reason: reason.Timeout, detail: "the body did not come in time"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refusal{status: http.StatusBadRequest, reason: reason.ClosedByPeer, detail: "the body ended early"}
 	}
 	why := live.ReasonOf(err)
 	return byReason(why, details[why])

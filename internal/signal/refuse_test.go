@@ -1,6 +1,7 @@
 package signal_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -174,6 +175,35 @@ func TestBusy(t *testing.T) {
 	}
 	if r := s.ask("POST", "/whep/live/demo?auth_key="+goodKey, offer, "Content-Type", "application/sdp"); r.status != 201 {
 		t.Errorf("after it: status %d, %s", r.status, r.body)
+	}
+}
+
+// Clients that do not finish what they send take no places from others.
+func TestSlowBodiesLeaveRoom(t *testing.T) {
+	s := newStage(t, signal.Config{MaxPending: 1})
+	s.publish("demo", h264, opus)
+	conn, err := net.Dial("tcp", s.web.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /live/demo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	// The server asks for the body when it begins to read it.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	r := s.ask("POST", "/whep/live/demo?auth_key="+goodKey, file(t, "whep-n-M.sdp"), "Content-Type", "application/sdp")
+	if r.status != 201 {
+		t.Errorf("status %d, %s", r.status, r.body)
+	}
+	if _, err := io.WriteString(conn, "{"); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	s.web.Close() // waits for the request
+	if !strings.Contains(s.log.String(), "reason=closed_by_peer") {
+		t.Errorf("log %s", s.log.String())
 	}
 }
 

@@ -60,20 +60,29 @@ func New(c Config, adm Admission, peers Peers, log *slog.Logger, m *Metrics) *Se
 // errBusy is the refusal of a request beyond Config.MaxPending.
 var errBusy = &catalog.Denied{Reason: reason.Limit, Detail: "too many requests are being worked on"}
 
-// begin counts a request in and bounds its time; end must be called.
-func (s *Server) begin(r *http.Request) (ctx context.Context, end func(), err error) {
+// enter counts in a request that was read; leave must be called.
+func (s *Server) enter() (leave func(), err error) {
 	select {
 	case s.pending <- struct{}{}:
 	default:
-		return nil, nil, errBusy
+		return nil, errBusy
 	}
 	s.metrics.pending.Inc()
-	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
-	return ctx, func() {
-		cancel()
+	return func() {
 		s.metrics.pending.Dec()
 		<-s.pending
 	}, nil
+}
+
+// read takes a request's body and then counts the request in, in this order:
+// who is slow to send, signed or not, must not take the places of others. leave
+// must be called.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) (body string, leave func(), err error) {
+	if body, err = s.receive(w, r); err != nil {
+		return "", nil, err
+	}
+	leave, err = s.enter()
+	return body, leave, err
 }
 
 // refused counts and logs a refusal, and returns what to tell the client. The

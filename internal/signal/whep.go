@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"context"
 	"mime"
 	"net/http"
 	"strings"
@@ -63,15 +64,13 @@ func (s *Server) whep(w http.ResponseWriter, r *http.Request, q *catalog.Request
 	if !isType(r, typeSDP) {
 		return &fault{http.StatusUnsupportedMediaType, reason.BadRequest, "the body must be " + typeSDP}
 	}
-	ctx, end, err := s.begin(r)
+	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
+	defer cancel()
+	body, leave, err := s.read(w, r)
 	if err != nil {
 		return err
 	}
-	defer end()
-	body, err := s.receive(w, r)
-	if err != nil {
-		return err
-	}
+	defer leave()
 	offer, err := sdp.ParseOffer(body)
 	if err != nil {
 		return badRequest(err.Error())
