@@ -28,7 +28,6 @@ func facts() Facts {
 				ARTC: "artc://localhost:8080/live/show" + token,
 				WHEP: "http://localhost:8080/whep/live/show" + token,
 				FLV:  "http://localhost:8080/live/show.flv" + token,
-				RTMP: "rtmp://localhost/live/show" + token,
 			},
 			Expires: &end,
 		},

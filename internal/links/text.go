@@ -18,7 +18,7 @@ func (s Set) Text(w io.Writer) error {
 			{"RTMP", s.Publish.RTMP}, {"OBS server", s.Publish.Server}, {"OBS stream key", s.Publish.Key},
 		}},
 		{"play", [][2]string{
-			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP},
+			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV},
 		}},
 	} {
 		for _, row := range part.rows {
