@@ -74,6 +74,7 @@ func TestChromium(t *testing.T) {
 	must(t, err)
 	cmd := exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio",
 		"--autoplay-policy=no-user-gesture-required", "--user-data-dir="+profile, "--remote-debugging-port=0", web.URL)
+	cmd.Env = append(os.Environ(), "TMPDIR="+profile)     // killed, it leaves files there
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the browser is many processes
 	must(t, cmd.Start())
 	defer func() {
