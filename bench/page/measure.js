@@ -1,0 +1,167 @@
+// What is measured in the browser. Each function plays, watches, and leaves
+// nothing playing. The barcode says when a picture was made; it is read when
+// requestVideoFrameCallback says that the picture is shown.
+
+import { BarcodeReader, delayOf } from '/barcode.js';
+import { loopback } from '/floor.js';
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function screen() {
+  const video = document.createElement('video');
+  Object.assign(video, { muted: true, autoplay: true, playsInline: true });
+  document.body.replaceChildren(video);
+  return video;
+}
+
+/**
+ * Calls seen(delay, at) for every picture, delay undefined when it cannot be
+ * read, until the returned function is called.
+ */
+function watch(video, seen) {
+  const reader = new BarcodeReader();
+  let on = true;
+  const shown = () => {
+    const [at, clock] = [performance.now(), Date.now()];
+    if (!on) return;
+    video.requestVideoFrameCallback(shown);
+    const stamp = reader.read(video);
+    seen(stamp?.kind === 'clock' ? delayOf(stamp, clock) : undefined, at);
+  };
+  video.requestVideoFrameCallback(shown);
+  return () => (on = false);
+}
+
+/** Watches a playing video: after `warm` ms, for `span` ms. */
+async function collect(video, warm, span) {
+  await wait(warm);
+  const delays = [], times = [];
+  let unread = 0;
+  const stop = watch(video, (delay, at) => {
+    times.push(at);
+    if (delay === undefined) unread++;
+    else delays.push(delay);
+  });
+  await wait(span);
+  stop();
+  const gaps = times.slice(1).map((t, i) => t - times[i]);
+  const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
+  // As in WebRTC's statistics: three times the mean, and 150 ms above it.
+  const freezes = gaps.filter((g) => g > Math.max(3 * mean, mean + 150)).length;
+  return { delays, unread, freezes, longest: Math.max(0, ...gaps), fps: times.length * 1000 / span };
+}
+
+/** A WHEP session up to the answer; `begin` is awaited before the POST. */
+async function whep(url, video, begin = async () => {}) {
+  const pc = new RTCPeerConnection();
+  const media = new MediaStream();
+  pc.ontrack = (e) => {
+    media.addTrack(e.track);
+    video.srcObject = media;
+  };
+  pc.addTransceiver('video', { direction: 'recvonly' });
+  pc.addTransceiver('audio', { direction: 'recvonly' });
+  await pc.setLocalDescription();
+  await begin();
+  const posted = performance.now();
+  const reply = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
+  const body = await reply.text();
+  const answered = performance.now();
+  if (reply.status !== 201) throw new Error(`WHEP: ${reply.status}: ${body}`);
+  const resource = new URL(reply.headers.get('Location'), url).href;
+  await pc.setRemoteDescription({ type: 'answer', sdp: body });
+  const close = async () => {
+    await fetch(resource, { method: 'DELETE' });
+    pc.close();
+    video.srcObject = null;
+  };
+  return { pc, posted, answered, close };
+}
+
+async function received(pc) {
+  const all = [...(await pc.getStats()).values()];
+  const of = (kind) => all.find((s) => s.type === 'inbound-rtp' && s.kind === kind) ?? {};
+  return { all, video: of('video'), audio: of('audio') };
+}
+
+/** What changed in the statistics between two looks. */
+function difference(before, after) {
+  const jitter = (kind) => {
+    const [a, b] = [before[kind], after[kind]];
+    return (b.jitterBufferDelay - a.jitterBufferDelay) * 1000 / (b.jitterBufferEmittedCount - a.jitterBufferEmittedCount);
+  };
+  const more = (name) => after.video[name] - before.video[name];
+  const transport = after.all.find((s) => s.type === 'transport');
+  const codec = (kind) => after.all.find((s) => s.id === after[kind].codecId);
+  return {
+    jitterVideo: jitter('video'), jitterAudio: jitter('audio'), freezes: more('freezeCount'), lost: more('packetsLost'),
+    dropped: more('framesDropped'), decode: more('totalDecodeTime') * 1000 / more('framesDecoded'),
+    codecs: [codec('video'), codec('audio')].map((c) => c?.mimeType.split('/')[1]).join(' + '), profile: codec('video')?.sdpFmtpLine,
+    cipher: transport?.srtpCipher, dtls: transport?.dtlsCipher,
+  };
+}
+
+async function measureWHEP(url, warm, span) {
+  const video = screen();
+  const session = await whep(url, video);
+  await wait(warm);
+  const before = await received(session.pc);
+  const seen = await collect(video, 0, span);
+  const stats = difference(before, await received(session.pc));
+  await session.close();
+  return { ...seen, stats };
+}
+
+/** With the settings of the project's own page. */
+async function measureFLV(url, warm, span) {
+  const video = screen();
+  const player = mpegts.createPlayer({ type: 'flv', isLive: true, url }, {
+    enableWorker: false, enableStashBuffer: false, lazyLoad: false, autoCleanupSourceBuffer: true,
+    liveBufferLatencyChasing: true, liveBufferLatencyMaxLatency: 1.0, liveBufferLatencyMinRemain: 0.3,
+  });
+  const failed = new Promise((_, reject) => {
+    player.on(mpegts.Events.ERROR, (...what) => reject(new Error(`mpegts.js: ${JSON.stringify(what)}`)));
+  });
+  player.attachMediaElement(video);
+  player.load();
+  try {
+    return await Promise.race([failed, collect(video, warm, span)]);
+  } finally {
+    player.destroy();
+  }
+}
+
+async function measureFloor(warm, span) {
+  const video = screen();
+  const stop = await loopback(video);
+  try {
+    return await collect(video, warm, span);
+  } finally {
+    stop();
+  }
+}
+
+/** Joins at a moment (ms since the epoch) and watches for 1.1 s. */
+async function measureJoin(url, moment) {
+  const video = screen();
+  const seen = [];
+  const stop = watch(video, (delay, at) => seen.push({ at, delay }));
+  const session = await whep(url, video, () => wait(Math.max(0, moment - Date.now())));
+  const deadline = performance.now() + 10_000;
+  while (seen.length === 0) {
+    if (performance.now() > deadline) throw new Error('no picture within 10 s');
+    await wait(10);
+  }
+  const first = seen[0];
+  await wait(Math.max(0, first.at + 1100 - performance.now()));
+  stop();
+  await session.close();
+  const late = seen.filter((s) => s.delay !== undefined && s.at - first.at > 800).map((s) => s.delay).sort((a, b) => a - b);
+  const live = seen.find((s) => s.delay !== undefined && s.delay < 150);
+  return {
+    answered: session.answered - session.posted, first: first.at - session.posted, behind: first.delay,
+    live: live && live.at - session.posted, delay: late[late.length >> 1],
+  };
+}
+
+globalThis.measure = { whep: measureWHEP, flv: measureFLV, floor: measureFloor, join: measureJoin };
