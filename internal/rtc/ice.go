@@ -38,7 +38,7 @@ const udpStays = 5 * time.Second
 type pair struct {
 	path      *path
 	via       *socket
-	check     [stun.TransactionIDSize]byte // our newest check; zero: none yet
+	check     [stun.TransactionIDSize]byte // our check's transaction; zero: none yet
 	valid     bool                         // the address answered a check, or is a connection
 	nominated time.Time                    // when the peer last did; zero: never
 }
@@ -127,14 +127,19 @@ func (s *Server) onCheckAnswered(m *stun.Message, p *path) {
 
 // triggeredCheck sends a check of our own to where one came from. Its
 // transaction id begins with our ufrag, so that the answer, which names no
-// user, finds its session.
+// user, finds its session. Until it is answered the same one is repeated: a
+// peer checks more often than once per round trip, and a new transaction each
+// time would make every answer but the last come for nothing.
 func (s *Server) triggeredCheck(ses *session, c *pair) {
-	id := stun.NewTransactionID()
-	if n, err := base64.RawStdEncoding.Decode(id[:], []byte(ses.ufrag)); err != nil || n != ufragBytes {
-		return // a ufrag is ours and well formed
-	}
 	ses.mu.Lock()
-	c.check = id
+	if c.check == [stun.TransactionIDSize]byte{} {
+		c.check = stun.NewTransactionID()
+		if n, err := base64.RawStdEncoding.Decode(c.check[:], []byte(ses.ufrag)); err != nil || n != ufragBytes {
+			ses.mu.Unlock()
+			return // a ufrag is ours and well formed
+		}
+	}
+	id := c.check
 	ses.mu.Unlock()
 	var tie [8]byte
 	binary.BigEndian.PutUint64(tie[:], ses.tieBreaker)

@@ -259,3 +259,18 @@ func await(t testing.TB, happened func() bool) {
 		}
 	}
 }
+
+// A peer sends several checks within one round trip. The answer to the first
+// check of ours, which the first of them triggered, must count.
+func TestFirstAnswerCounts(t *testing.T) {
+	r := newRoom(t, Config{})
+	r.broadcast(testName, ordinary)
+	c := r.watch(wish{dontComplete: true})
+	p := newProber(t, r, c.id)
+	_, first := p.checkAndReply(true)
+	for range 4 {
+		p.checkAndReply(true)
+	}
+	p.answer(first)
+	await(t, func() bool { return p.ses.path.Load() != nil })
+}
