@@ -8,7 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { root, says } from './lib/lab.mjs';
+import { closeAll, root, says } from './lib/lab.mjs';
 import { busy, load, machine } from './lib/machine.mjs';
 import { table } from './lib/numbers.mjs';
 import code from './parts/code.mjs';
@@ -18,7 +18,7 @@ import many from './parts/load.mjs';
 import { binaryPart, clonePart } from './parts/start.mjs';
 
 const parts = [latency, join, many, code, binaryPart, clonePart];
-const patience = 345; // seconds for all
+const patience = 340; // seconds for all, and some are left for tidying up
 const began = Date.now();
 const spent = () => (Date.now() - began) / 1000;
 
@@ -50,9 +50,12 @@ async function measured(part) {
   const late = pause(limit * 1000, undefined, { ref: false }).then(() => {
     throw new Error(`it was not done within ${limit.toFixed(0)} s`);
   });
+  const measuring = part.measure();
   try {
-    return { values: await Promise.race([part.measure(), late]) };
+    return { values: await Promise.race([measuring, late]) };
   } catch (error) {
+    await closeAll();
+    await Promise.race([measuring.catch(() => {}), pause(5000, undefined, { ref: false })]);
     console.error(`bench: ${part.name}: ${error.stack}`);
     return { error: error.message.split('\n')[0] };
   }

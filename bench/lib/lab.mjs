@@ -65,14 +65,27 @@ export class Program {
   }
 }
 
+const open = new Set();
+
+/** Closes all labs: whoever still measures in one of them fails. */
+export async function closeAll() {
+  await Promise.all([...open].map((lab) => lab.close()));
+}
+
 /** What one part of the measurements uses; close() stops it, the newest first. */
 export class Lab {
   #parts = [];
 
-  /** Keeps anything with a stop() until close(). */
+  constructor() {
+    open.add(this);
+  }
+
+  /** Keeps anything with a stop() until close(); afterwards stops it and throws. */
   keep(part) {
     this.#parts.push(part);
-    return part;
+    if (open.has(this)) return part;
+    void this.close();
+    throw new Error('the time for it is over');
   }
 
   /** Starts a program; options as those of Program. */
@@ -90,6 +103,7 @@ export class Lab {
   }
 
   async close() {
+    open.delete(this);
     for (let part; (part = this.#parts.pop()); ) {
       await part.stop().catch((error) => console.error(`bench: stop: ${error}`));
     }

@@ -20,9 +20,7 @@ export const binaryPart = {
   ],
 
   async measure() {
-    const ldd = new Lab().start('ldd', [binary], { env: { LC_ALL: 'C' } });
-    await ldd.ended;
-    const linked = `${ldd.out}${ldd.err}`;
+    const linked = await linkage();
     const isStatic = /not a dynamic executable|statically linked/.test(linked);
     const kind = await says('file', '-b', binary);
     const size = (await stat(binary)).size;
@@ -39,6 +37,18 @@ ${kind ? `* \`file\` says: ${kind.replace(/, (Go BuildID|BuildID\[)[^,]*/g, '')}
     };
   },
 };
+
+/** What ldd says, which fails for a static binary. */
+async function linkage() {
+  const lab = new Lab();
+  try {
+    const ldd = lab.start('ldd', [binary], { env: { LC_ALL: 'C' } });
+    await ldd.ended;
+    return `${ldd.out}${ldd.err}`;
+  } finally {
+    await lab.close();
+  }
+}
 
 async function start() {
   const lab = new Lab();
