@@ -50,13 +50,12 @@ func (c *cutter) split() {
 func (sh *shard) forward(g *group) {
 	head := g.packets.Head()
 	if g.cursor >= head {
+		g.looked = sh.now
 		sh.checkEnded(g)
 		return
 	}
 	now := time.Now().UnixNano()
-	if !sh.gather(g, head, now) {
-		return
-	}
+	sh.gather(g, head, now)
 	oldest := now
 	if len(sh.cut.audio) > 0 {
 		oldest = min(oldest, sh.cut.audio[0].Arrived)
@@ -80,8 +79,10 @@ func (sh *shard) forward(g *group) {
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }
 
 // gather collects the packets from the group's cursor to head, leaves out what
-// is stale, and moves the cursor.
-func (sh *shard) gather(g *group, head, now int64) bool {
+// is stale, and moves the cursor. Pictures count from when the shard could have
+// sent them: a variant that has just been started appends the whole group of
+// pictures that its source holds, and all of that is needed.
+func (sh *shard) gather(g *group, head, now int64) {
 	c := &sh.cut
 	c.audio, c.video = c.audio[:0], c.video[:0]
 	staleV, staleA := 0, 0
@@ -96,7 +97,7 @@ func (sh *shard) gather(g *group, head, now int64) bool {
 				continue
 			}
 			c.audio = append(c.audio, pk)
-		case now-pk.Arrived > int64(staleVideo):
+		case now-max(pk.Arrived, g.looked) > int64(staleVideo):
 			staleV++
 		case staleV > 0 && len(c.video) == 0 && !(pk.Key && pk.Start):
 			staleV++ // what follows a gap can only start at a key frame
@@ -104,7 +105,7 @@ func (sh *shard) gather(g *group, head, now int64) bool {
 			c.video = append(c.video, pk)
 		}
 	}
-	g.cursor = head
+	g.cursor, g.looked = head, now
 	if staleV+staleA > 0 {
 		for _, v := range g.viewers {
 			if v.audio != nil && staleA > 0 {
@@ -118,7 +119,6 @@ func (sh *shard) gather(g *group, head, now int64) bool {
 		}
 	}
 	c.split()
-	return true
 }
 
 func (sh *shard) forwardAudio(g *group) {

@@ -25,7 +25,8 @@ type shard struct {
 	groups   map[*live.Packets]*group
 	catching []*viewer // viewers in phase catchUp
 	nviewers int
-	turn     int // which tenth of the viewers gets sender reports next
+	turn     int   // which tenth of the viewers gets sender reports next
+	now      int64 // Unix ns, when this turn of the loop began
 	work     []command
 	cut      cutter
 }
@@ -52,6 +53,7 @@ type command struct {
 type group struct {
 	packets *live.Packets
 	cursor  int64
+	looked  int64 // Unix ns of when there was last nothing behind cursor
 	viewers []*viewer
 	offset  int64 // capture clock: Unix ns of stream time 0
 }
@@ -123,6 +125,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 		case <-stop:
 			stopping = true
 		}
+		sh.now = time.Now().UnixNano()
 		sh.obey()
 		if stopping {
 			sh.out.flush()
@@ -143,7 +146,7 @@ func (sh *shard) obey() {
 	sh.mu.Lock()
 	sh.work, sh.inbox = sh.inbox, sh.work[:0]
 	sh.mu.Unlock()
-	now := time.Now().UnixNano()
+	now := sh.now
 	for i := range sh.work {
 		c := &sh.work[i]
 		switch c.kind {
@@ -166,7 +169,7 @@ func (sh *shard) join(v *viewer, now int64) {
 	}
 	g := sh.groups[v.packets]
 	if g == nil {
-		g = &group{packets: v.packets, cursor: v.packets.Head()}
+		g = &group{packets: v.packets, cursor: v.packets.Head(), looked: now}
 		g.setOffset(v.packets.At(g.cursor - 1))
 		sh.groups[v.packets] = g
 		v.packets.Watch(sh.wake)

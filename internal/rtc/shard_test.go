@@ -286,6 +286,28 @@ func TestStaleMediaIsSkipped(t *testing.T) {
 	}
 }
 
+// What a publisher appends late has not waited here: a variant that starts
+// appends pictures that came to the node seconds ago, and the shard keeps up.
+func TestLateAppendIsSent(t *testing.T) {
+	b := newBench(t, SendAuto)
+	b.now = time.Now().Add(-4 * time.Second)
+	b.write(0, true, 5000)
+	v := b.viewer(videoOnly())
+	b.sh.join(v, time.Now().UnixNano())
+	b.turn(10 * ms)
+	b.wants(v, 0)
+	for _, at := range []time.Duration{pictureEvery, 2 * pictureEvery} {
+		b.sh.now = time.Now().UnixNano()
+		b.turn(10 * ms)
+		b.write(at, false, 500)
+		b.turn(10 * ms)
+		b.wants(v, at)
+	}
+	if n := v.totals.drops[reason.SkipAge]; n != 0 {
+		t.Fatalf("%d packets were left out for their age", n)
+	}
+}
+
 // Who leaves leaves nothing, in whatever order things come.
 func TestLeaveGivesEverythingBack(t *testing.T) {
 	b := newBench(t, SendAuto)
