@@ -107,7 +107,7 @@ func (s *session) run(ctx context.Context, rtmpURL string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // what was sent is all that counts
 	if err := c.Announce(s.loop.Video, s.loop.Audio); err != nil {
 		return fmt.Errorf("announce tracks: %w", err)
 	}

@@ -44,7 +44,7 @@ func accept(t *testing.T, l net.Listener, n int) (string, []arrival) {
 		t.Fatal(err)
 	}
 	sc := &gortmplib.ServerConn{RW: nc}
-	for _, step := range []func() error{sc.Initialize, sc.Accept, sc.AcceptAction} {
+	for _, step := range []func() error{sc.Initialize, sc.AcceptConn, sc.AcceptAction} {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -154,10 +155,8 @@ func (r *Reader) wait(ctx context.Context) error {
 func (r *Reader) Skips() map[reason.Reason]uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	skips := make(map[reason.Reason]uint64, len(r.skips))
-	for k, v := range r.skips {
-		skips[k] = v
-	}
+	skips := make(map[reason.Reason]uint64, len(r.skips)) // not nil
+	maps.Copy(skips, r.skips)
 	return skips
 }
 

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -37,7 +38,7 @@ func (h *Hub) join(n Name) (*Reader, error) {
 		} else {
 			return nil, ErrNotFound
 		}
-		if err != errGone {
+		if !errors.Is(err, errGone) {
 			return r, err
 		}
 		if s != nil {

@@ -34,8 +34,10 @@ func TestCloseNotify(t *testing.T) {
 	if bytes.Equal(goodbye[11:], again[11:]) {
 		t.Fatal("two records under one number")
 	}
-	if !b.closes(goodbye) || !b.closes(goodbye) {
-		t.Fatal("the goodbye is not understood")
+	for range 2 { // it may come twice
+		if !b.closes(goodbye) {
+			t.Fatal("the goodbye is not understood")
+		}
 	}
 	other := []byte{23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 2, 1, 2}
 	if !b.closes(append(bytes.Clone(other), again...)) || b.closes(other) {

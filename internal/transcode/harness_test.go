@@ -233,14 +233,6 @@ func rms(x []float64) float64 {
 	return math.Sqrt(sum / float64(max(len(x), 1)))
 }
 
-func peak(x []float64) float64 {
-	p := 0.0
-	for _, v := range x {
-		p = max(p, math.Abs(v))
-	}
-	return p
-}
-
 func decibel(ratio float64) float64 { return 20 * math.Log10(ratio) }
 
 func itoa(n int) string { return strconv.Itoa(n) }

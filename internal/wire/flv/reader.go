@@ -46,7 +46,7 @@ func NewReader(r io.Reader) *Reader {
 func (r *Reader) Open() (video, audio *media.Track, err error) {
 	for len(r.held) < maxHeld {
 		f, err := r.read()
-		if err == io.EOF && len(r.held) > 0 {
+		if errors.Is(err, io.EOF) && len(r.held) > 0 {
 			break
 		}
 		if err != nil {
@@ -90,7 +90,7 @@ func (r *Reader) read() (*media.Frame, error) {
 	}
 	for {
 		f, err := r.readTag()
-		if f != nil || err == io.EOF {
+		if f != nil || errors.Is(err, io.EOF) {
 			return f, err
 		}
 		if err != nil {
@@ -137,7 +137,7 @@ func (r *Reader) readTag() (*media.Frame, error) {
 	}
 	// PreviousTagSize is not checked: muxers in use write it wrong. A file
 	// may end without the last one.
-	if _, err := r.in.Discard(trailerSize); err != nil && err != io.EOF {
+	if _, err := r.in.Discard(trailerSize); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	at := r.clock.place(uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6]) | uint32(h[7])<<24)
@@ -148,7 +148,7 @@ func (r *Reader) readTag() (*media.Frame, error) {
 }
 
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
