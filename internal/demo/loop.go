@@ -50,7 +50,7 @@ func load(r io.Reader, length time.Duration) (*Loop, error) {
 	l := &Loop{Video: video, Audio: audio, length: length}
 	for {
 		f, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -103,7 +104,7 @@ func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
 			return nil, fmt.Errorf("publish %s: %w", n, err)
 		}
 		p, err := s.takeOver(proto, remote)
-		if err == errGone {
+		if errors.Is(err, errGone) {
 			h.forget(s)
 			continue
 		}
