@@ -73,7 +73,8 @@ func (sh *shard) chase(v *viewer, now int64) {
 	if g.packets.NewestKey() > v.pos {
 		v.pos, v.video.jump = g.packets.NewestKey(), true // a newer start is a shorter way
 	}
-	v.budget += (now - v.last) * v.rate / int64(time.Second)
+	// A wall clock that is set neither stops the chase nor ends its pacing.
+	v.budget += min(max(now-v.last, 0), int64(catchUpMost)) * v.rate / int64(time.Second)
 	v.last = now
 	for v.pos < g.cursor {
 		if v.budget <= 0 || v.queued() > tcpLong {

@@ -16,7 +16,7 @@ import (
 const maxDatagram = 2048
 
 // read reads one socket until it is closed.
-func (s *Server) read(_ int, sock *socket) {
+func (s *Server) read(sock *socket) {
 	buf := make([]byte, maxDatagram)
 	for {
 		n, from, err := sock.conn.ReadFromUDPAddrPort(buf)
@@ -201,7 +201,7 @@ func (s *Server) overdue(ses *session, now time.Time) (reason.Reason, bool) {
 	if !ses.viewer.joined.Load() {
 		return reason.NeverConnected, now.Sub(ses.created) > s.cfg.Connect
 	}
-	return reason.ConsentLost, now.UnixNano()-ses.lastSeen.Load() > int64(s.cfg.Consent)
+	return reason.ConsentLost, now.Sub(ses.created)-time.Duration(ses.lastSeen.Load()) > s.cfg.Consent
 }
 
 // announced returns the candidates of every answer.

@@ -173,7 +173,7 @@ func (ses *session) choose(c *pair) {
 	ses.via.Store(c.via)
 	ses.path.Store(c.path)
 	ses.mu.Unlock()
-	ses.lastSeen.Store(time.Now().UnixNano())
+	ses.lives()
 	ses.beginHandshake()
 }
 
@@ -181,6 +181,8 @@ func (ses *session) choose(c *pair) {
 // counts where media is sent to, and anywhere before that is decided.
 func (ses *session) seen(p *path) {
 	if chosen := ses.path.Load(); chosen == nil || chosen.addr == p.addr && chosen.stream == p.stream {
-		ses.lastSeen.Store(time.Now().UnixNano())
+		ses.lives()
 	}
 }
+
+func (ses *session) lives() { ses.lastSeen.Store(int64(time.Since(ses.created))) }

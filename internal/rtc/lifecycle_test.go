@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -55,7 +56,10 @@ func TestWrongFingerprint(t *testing.T) {
 		at := strings.Index(s, word) + len(word)
 		return strings.ReplaceAll(s, s[at:at+95], strings.Repeat("AB:", 31)+"AB")
 	}})
-	r.ledger.awaitReason(t, c.id, reason.HandshakeFailed)
+	line := r.ledger.awaitReason(t, c.id, reason.HandshakeFailed)
+	if err, ok := line["err"].Any().(error); !ok || !errors.Is(err, errFingerprint) {
+		t.Fatalf("the closing line says %v", line)
+	}
 	if len(c.media) != 0 {
 		t.Fatal("there is media")
 	}

@@ -5,7 +5,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics of the room. Label values of "reason" are those of package reason.
+// Metrics of the room. Label values of "reason" are those of package reason,
+// those of "kind" stand in server.go.
 type Metrics struct {
 	Sessions     prometheus.Gauge
 	Closed       *prometheus.CounterVec
@@ -57,6 +58,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 			Help:    "From a frame's capture, true or estimated, to its send."}),
 		BadDatagrams: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_datagrams_refused_total",
-			Help: "Received datagrams that were not acted on, by reason."}, []string{"reason"}),
+			Help: "Received datagrams that were not acted on, by what was wrong with them."}, []string{"kind"}),
 	}
 }

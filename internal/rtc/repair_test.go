@@ -214,3 +214,29 @@ func (c *client) until(happened func() bool) {
 		c.next()
 	}
 }
+
+// The wall clock may be set back by any time: repairs and catching up go on.
+func TestClockIsSetBack(t *testing.T) {
+	now := time.Now().UnixNano()
+	var a allowance
+	a.fill(now)
+	a.fill(now - int64(time.Hour))
+	if a.left < repairBurst {
+		t.Fatalf("%v repairs are left", a.left)
+	}
+
+	b := newBench(t, SendAuto)
+	b.write(0, true, 50_000)
+	b.write(pictureEvery, false, 50_000)
+	v := b.viewer(videoOnly())
+	b.sh.join(v, b.now.UnixNano())
+	if v.phase != catchUp {
+		t.Fatalf("phase %d", v.phase)
+	}
+	const back = -time.Hour
+	b.turn(back)
+	b.turn(back + time.Second)
+	if v.phase != liveEdge {
+		t.Fatalf("phase %d after a second", v.phase)
+	}
+}

@@ -172,8 +172,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	for _, sh := range s.shards {
 		shards.Go(func() { sh.run(stop) })
 	}
-	for i, sock := range s.sockets {
-		readers.Go(func() { s.read(i, sock) })
+	for _, sock := range s.sockets {
+		readers.Go(func() { s.read(sock) })
 	}
 	readers.Go(func() { s.accept(&readers) })
 	s.reap(ctx)

@@ -32,7 +32,7 @@ type session struct {
 
 	path     atomic.Pointer[path] // chosen by the peer; nil before
 	via      atomic.Pointer[socket]
-	lastSeen atomic.Int64 // Unix ns of the last authentic datagram
+	lastSeen atomic.Int64 // of the last authentic datagram: ns since created, whatever the wall clock does
 	farewell atomic.Bool  // the peer has closed its DTLS association
 
 	mu        sync.Mutex
@@ -42,6 +42,7 @@ type session struct {
 	secured   *secured
 	ended     bool
 	cancel    context.CancelFunc // of the handshake
+	failed    error              // of the handshake, for the closing line
 }
 
 // token returns n random bytes in the alphabet that ICE allows.
@@ -159,15 +160,14 @@ func (ses *session) runHandshake(ctx context.Context, p *pipe) {
 	<-s.handshakes
 	ses.mu.Lock()
 	ses.handshake = nil
-	if err == nil && !ses.ended {
-		ses.secured = sec
-	}
 	ended := ses.ended
+	if !ended {
+		ses.secured, ses.failed = sec, err
+	}
 	ses.mu.Unlock()
 	switch {
 	case ended:
 	case err != nil:
-		s.log.Warn("handshake failed", "session", ses.id, "stream", ses.reader.Name().String(), "err", err)
 		s.end(ses, reason.HandshakeFailed)
 	default:
 		ses.viewer.connected(sec)

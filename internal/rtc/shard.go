@@ -178,7 +178,7 @@ func (sh *shard) join(v *viewer, now int64) {
 	sh.nviewers++
 	v.joinAt = now
 	v.joined.Store(true)
-	v.session.lastSeen.Store(now)
+	v.session.lives()
 	if g.offset != 0 {
 		v.sendReports(sh.out, now, g.offset)
 	}
@@ -213,8 +213,11 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 	if p := v.session.path.Load(); p != nil {
 		peer = p.addr.String()
 	}
+	v.session.mu.Lock()
+	err := v.session.failed
+	v.session.mu.Unlock()
 	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader.Name().String(), "proto", "rtc",
-		"peer", peer, "reason", string(why), "seconds", int(time.Since(v.session.created).Seconds()),
+		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
 		"packets", v.totals.packets, "bytes", v.totals.bytes, "nacked", v.totals.nacked, "resent", v.totals.resent,
 		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
 	v.session.reader.Close()

@@ -61,8 +61,10 @@ type allowance struct {
 	at   int64 // Unix ns of the last filling
 }
 
+// fill adds what the time since the last filling gives. Time that runs
+// backwards, when the wall clock is set, takes nothing away.
 func (a *allowance) fill(now int64) {
-	a.left = min(repairBurst, a.left+float64(now-a.at)/1e9*repairRate)
+	a.left = min(repairBurst, a.left+float64(max(now-a.at, 0))/1e9*repairRate)
 	a.at = now
 }
 
