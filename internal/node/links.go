@@ -67,13 +67,13 @@ func (n *node) demoURL(now time.Time) (string, error) {
 // URLs are paths on the server that the page came from.
 func (n *node) console() console.Config {
 	return console.Config{Demo: func(r *http.Request) console.Demo {
-		stream := demoStream
-		if !n.cfg.Demo {
+		on, stream := n.cfg.Demo && n.hasDemo(r.Host), demoStream
+		if !on {
 			stream = mineStream // what the banner speaks of
 		}
 		path := "/" + demoApp + "/" + stream
 		d := console.Demo{
-			On: n.cfg.Demo, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(),
+			On: on, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(),
 			PublishURL: "rtmp://" + inURL(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path,
 		}
 		token, flvToken := n.playTokens(r.Host, path)
@@ -85,6 +85,15 @@ func (n *node) console() console.Config {
 		d.ARTCURL = withKey("artc://"+r.Host+path, d.PlayAuthKey)
 		return d
 	}}
+}
+
+// hasDemo says whether the demo, which is published to the default domain, is
+// what a request to host would play: on other domains a stream of its name is
+// somebody's own, and no key to it is given away. A host that is no domain has
+// it, so that the page tries and shows why it is refused.
+func (n *node) hasDemo(host string) bool {
+	d, home := n.domains.Find(host, catalog.Streaming), n.domains.Find("localhost", catalog.Streaming)
+	return d == nil || home != nil && d.Main == home.Main
 }
 
 // playTokens signs the demo's paths with the key of the domain that a request

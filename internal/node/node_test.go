@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"millrace/internal/catalog"
 	"millrace/internal/config"
 	"millrace/internal/media"
 	"millrace/internal/wire/flv"
@@ -319,6 +320,31 @@ func TestDemoPlaysFromThePagesOwnAddresses(t *testing.T) {
 	}
 	if res, page := ask(t, http.MethodGet, n.url("/"), "", ""); res.StatusCode != 200 || !strings.Contains(page, "<script") {
 		t.Errorf("/: %s", res.Status)
+	}
+}
+
+// On another domain a stream of the demo's name is not the demo: no key to it is
+// given away.
+func TestDemoIsOfTheDefaultDomain(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Demo = true
+	n, err := start(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.close()
+	n.domains.Domains = append(n.domains.Domains, catalog.Domain{
+		Name: "play.own.test", Role: catalog.Streaming, Main: "play.own.test",
+		Auth: catalog.Auth{Enabled: true, PrimaryKey: "own", Validity: time.Hour},
+	})
+	for host, want := range map[string]struct{ on, keys bool }{
+		"localhost:8080": {true, true}, "192.0.2.1": {true, true}, "play.localhost": {true, true},
+		"play.own.test": {false, false}, "none.test": {true, false},
+	} {
+		d := n.console().Demo(&http.Request{Host: host})
+		if d.On != want.on || (d.PlayAuthKey != "") != want.keys || (d.FLVAuthKey != "") != want.keys {
+			t.Errorf("%s: %+v", host, d)
+		}
 	}
 }
 
