@@ -8,6 +8,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
 
@@ -56,7 +57,7 @@ func (in *ingest) message(m rtmpchunk.Message, now time.Time) error {
 	default:
 		in.metadata(m)
 	}
-	var codec *codecError
+	var codec *flv.CodecError
 	if errors.As(err, &codec) {
 		return &ending{codePublishFailed, reason.Codec, err}
 	}
@@ -71,21 +72,21 @@ func (in *ingest) message(m rtmpchunk.Message, now time.Time) error {
 }
 
 func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
-	t, err := parseVideo(body)
+	t, err := flv.ParseVideo(body)
 	if err != nil {
 		return nil, err
 	}
-	if t.kind == tagConfig {
-		return nil, in.video.configure(t.payload)
+	if t.Kind == flv.BodyConfig {
+		return nil, in.video.configure(t.Payload)
 	}
-	if t.kind != tagMedia {
-		in.noteEmpty(t.kind)
+	if t.Kind != flv.BodyMedia {
+		in.noteEmpty(t.Kind)
 		return nil, nil
 	}
-	if t.cts < 0 || t.cts > maxComposition {
-		t.cts = 0
+	if t.CTS < 0 || t.CTS > maxComposition {
+		t.CTS = 0
 	}
-	f, err := in.video.frame(t.payload, t.cts)
+	f, err := in.video.frame(t.Payload, t.CTS)
 	if err != nil {
 		in.drop(reason.Protocol)
 		if in.broken++; in.broken >= maxBroken {
@@ -95,24 +96,24 @@ func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
 	}
 	in.broken = 0
 	if f != nil {
-		f.PTS = media.Time(t.cts) * 1e6 // its DTS is still 0
+		f.PTS = media.Time(t.CTS) * 1e6 // its DTS is still 0
 	}
 	return f, nil
 }
 
 func (in *ingest) audioFrame(body []byte) (*media.Frame, error) {
-	t, err := parseAudio(body)
+	t, err := flv.ParseAudio(body)
 	if err != nil {
 		return nil, err
 	}
-	if t.kind == tagConfig {
-		return nil, in.audio.configure(t.codec, t.payload)
+	if t.Kind == flv.BodyConfig {
+		return nil, in.audio.configure(t.Codec, t.Payload)
 	}
-	if t.kind != tagMedia {
-		in.noteEmpty(t.kind)
+	if t.Kind != flv.BodyMedia {
+		in.noteEmpty(t.Kind)
 		return nil, nil
 	}
-	f := in.audio.frame(t.codec, t.payload)
+	f := in.audio.frame(t.Codec, t.Payload)
 	if f == nil {
 		in.drop(reason.UnsupportedMsg)
 	}
@@ -188,8 +189,8 @@ func (in *ingest) metadata(m rtmpchunk.Message) {
 }
 
 // noteEmpty counts a message without media, if there was something in it.
-func (in *ingest) noteEmpty(kind tagKind) {
-	if kind == tagPassed {
+func (in *ingest) noteEmpty(kind flv.BodyKind) {
+	if kind == flv.BodyPassed {
 		in.drop(reason.UnsupportedMsg)
 	}
 }

@@ -58,9 +58,13 @@ const (
 // Packet types of the enhanced form (Enhanced RTMP v2, ExVideoTagHeader and
 // ExAudioTagHeader).
 const (
-	exSequenceStart = 0
-	exCodedFrames   = 1
-	exCodedFramesX  = 3 // video: without composition time
+	exSequenceStart   = 0
+	exCodedFrames     = 1
+	exCodedFramesX    = 3 // video: without composition time
+	exMetadata        = 4 // video
+	exAudioMultitrack = 5
+	exMultitrack      = 6 // video
+	exModEx           = 7
 )
 
 // FourCCs of the enhanced form.
