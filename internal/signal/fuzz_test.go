@@ -86,3 +86,20 @@ func FuzzSeal(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadFragment(f *testing.F) {
+	f.Add("a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=end-of-candidates\r\n")
+	f.Add("a=ice-ufrag:a\na=ice-ufrag:")
+	f.Add("=")
+	f.Fuzz(func(t *testing.T, body string) {
+		ufrags, ok := readFragment(body)
+		if len(ufrags) > 0 && !ok || len(ufrags) > strings.Count(body, "a=ice-ufrag:") {
+			t.Fatalf("%q gave %q, %v", body, ufrags, ok)
+		}
+		for _, u := range ufrags {
+			if strings.Contains(u, "\n") || !strings.Contains(body, "a=ice-ufrag:"+u) {
+				t.Fatalf("%q gave %q", body, u)
+			}
+		}
+	})
+}
