@@ -30,7 +30,7 @@ func (r *run) pieces() int { return (r.to - r.from + r.segment - 1) / r.segment 
 // outboxCount counts what happened since it was last taken.
 type outboxCount struct {
 	packets, bytes, calls uint64
-	failed                map[reason.Reason]uint64
+	dropped               map[reason.Reason]uint64 // also what its shard never sealed
 }
 
 const (
@@ -50,7 +50,7 @@ const (
 func newOutbox(s *socket) *outbox {
 	return &outbox{
 		socket: s, arena: make([]byte, 0, arenaSize), runs: make([]run, 0, maxRuns), limit: maxRuns,
-		sent: outboxCount{failed: map[reason.Reason]uint64{}},
+		sent: outboxCount{dropped: map[reason.Reason]uint64{}},
 	}
 }
 
@@ -85,7 +85,7 @@ func (o *outbox) flush() {
 		}
 		for at := r.from; at < r.to; at += r.segment {
 			if !r.path.stream.enqueue(o.arena[at:min(at+r.segment, r.to)]) {
-				o.sent.failed[reason.QueueFull]++
+				o.sent.dropped[reason.QueueFull]++
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (o *outbox) flush() {
 		calls, failed := o.socket.send(o.arena, o.runs)
 		o.sent.calls += uint64(calls)
 		if failed > 0 {
-			o.sent.failed[reason.SendFailed] += uint64(failed)
+			o.sent.dropped[reason.SendFailed] += uint64(failed)
 		}
 	}
 	o.runs, o.arena = o.runs[:0], o.arena[:0]

@@ -129,6 +129,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 		sh.obey()
 		if stopping {
 			sh.out.flush()
+			sh.count()
 			return
 		}
 		for _, g := range sh.groups {
@@ -206,9 +207,6 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 		}
 	}
 	sh.out.flush() // nothing may refer to the session's path afterwards
-	for r, n := range v.totals.drops {
-		s.metrics.Drops.WithLabelValues(string(r)).Add(float64(n))
-	}
 	peer := ""
 	if p := v.session.path.Load(); p != nil {
 		peer = p.addr.String()
@@ -284,15 +282,15 @@ func (sh *shard) report() {
 // count moves the outbox's counters into the metrics.
 func (sh *shard) count() {
 	c, m := &sh.out.sent, sh.server.metrics
-	if c.calls == 0 && len(c.failed) == 0 && c.packets == 0 {
+	if c.calls == 0 && len(c.dropped) == 0 && c.packets == 0 {
 		return
 	}
 	m.Packets.Add(float64(c.packets))
 	m.Bytes.Add(float64(c.bytes))
 	m.SendCalls.Add(float64(c.calls))
-	for r, n := range c.failed {
+	for r, n := range c.dropped {
 		m.Drops.WithLabelValues(string(r)).Add(float64(n))
-		delete(c.failed, r)
+		delete(c.dropped, r)
 	}
 	c.packets, c.bytes, c.calls = 0, 0, 0
 }

@@ -284,6 +284,11 @@ func TestStaleMediaIsSkipped(t *testing.T) {
 	if v.totals.drops[reason.SkipAge] == 0 {
 		t.Fatal("nothing was left out for its age")
 	}
+	b.sh.count()
+	counted := value(t, b.sh.server.metrics.Drops.WithLabelValues(string(reason.SkipAge)))
+	if counted != float64(v.totals.drops[reason.SkipAge]) {
+		t.Fatalf("the metric counts %v of %v while the viewer is there", counted, v.totals.drops)
+	}
 }
 
 // What a publisher appends late has not waited here: a variant that starts

@@ -96,7 +96,7 @@ func TestSendMethods(t *testing.T) {
 				for _, w := range want {
 					bytes += len(w)
 				}
-				if o.sent.packets != uint64(len(want)) || o.sent.bytes != uint64(bytes) || len(o.sent.failed) != 0 || sock.method != method {
+				if o.sent.packets != uint64(len(want)) || o.sent.bytes != uint64(bytes) || len(o.sent.dropped) != 0 || sock.method != method {
 					t.Fatalf("counted %+v, sends by %s", o.sent, sock.method)
 				}
 			})

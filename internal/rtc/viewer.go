@@ -104,9 +104,12 @@ func (v *viewer) connected(sec *secured) {
 	v.packets = v.session.reader.Packets()
 }
 
+// drop counts packets that v does not get, for its closing line and, at the
+// end of the shard's turn, for the metrics.
 func (v *viewer) drop(why reason.Reason, n int) {
 	if n > 0 {
 		v.totals.drops[why] += uint64(n)
+		v.shard.out.sent.dropped[why] += uint64(n)
 	}
 }
 
