@@ -214,7 +214,7 @@ func (s *Server) Play(offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode 
 		t.VideoSSRC, t.VideoRTXSSRC = v.video.ssrc, v.video.rtxSSRC
 	}
 	if v.audio != nil {
-		t.AudioSSRC = v.audio.ssrc
+		t.AudioSSRC, t.AudioRTXSSRC = v.audio.ssrc, v.audio.rtxSSRC
 	}
 	return ses.id, t, nil
 }

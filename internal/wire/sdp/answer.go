@@ -21,7 +21,8 @@ type Transport struct {
 	Setup       string   // "" means Offer.AnswerSetup
 	Candidates  []Candidate
 
-	VideoSSRC, VideoRTXSSRC, AudioSSRC uint32
+	// RTX ones are told where the selection has an RTXPT.
+	VideoSSRC, VideoRTXSSRC, AudioSSRC, AudioRTXSSRC uint32
 }
 
 // StreamID is the media stream id of every answer. Audio and video share it:
@@ -62,7 +63,7 @@ func (o *Offer) Answer(s Selection, t Transport) string {
 		case s.Video != nil && s.Video.MLine == i:
 			w.grant(m, s.Video, "video", t.VideoSSRC, t.VideoRTXSSRC)
 		case s.Audio != nil && s.Audio.MLine == i:
-			w.grant(m, s.Audio, "audio", t.AudioSSRC, 0)
+			w.grant(m, s.Audio, "audio", t.AudioSSRC, t.AudioRTXSSRC)
 		default:
 			w.withhold(m)
 		}

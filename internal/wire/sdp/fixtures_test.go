@@ -39,7 +39,7 @@ var ours = Transport{
 		{IP: netip.MustParseAddr("fe80::1%eth0"), Port: 8000},
 		{IP: netip.MustParseAddr("::ffff:192.0.2.9"), Port: 8000},
 	},
-	VideoSSRC: 1111, VideoRTXSSRC: 2222, AudioSSRC: 3333,
+	VideoSSRC: 1111, VideoRTXSSRC: 2222, AudioSSRC: 3333, AudioRTXSSRC: 4444,
 }
 
 func fixture(t testing.TB, name string) string {

@@ -80,6 +80,20 @@ func TestNative(t *testing.T) {
 	}
 }
 
+// A repeat must not come from a source that the viewer was not told of.
+func TestAudioRetransmission(t *testing.T) {
+	body := strings.Replace(native("MP4A-ADTS/44100/2", "a=rtpmap:99 rtx/44100\na=fmtp:99 apt=97\n", ""), "111 97", "111 97 99", 1)
+	o := parse(t, body)
+	s, err := o.SelectPlay(nil, aacLC)
+	if err != nil || s.Audio == nil || s.Audio.RTXPT != 99 {
+		t.Fatalf("%+v, %v", s.Audio, err)
+	}
+	checkAnswer(t, o, s, ours)
+	if a := o.Answer(s, ours); !strings.Contains(a, "a=ssrc-group:FID 3333 4444\r\n") || !strings.Contains(a, "a=ssrc:4444 cname:rts\r\n") {
+		t.Errorf("the answer is\n%s", a)
+	}
+}
+
 func TestCompositionSpellings(t *testing.T) {
 	const spelt = "uri:webrtc:rtc:rtp-hdrext:video:CompositionTime"
 	for _, uri := range []string{uriCompositionGoogle, uriCompositionIETF, uriCompositionWebRTC} {
