@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,8 +175,9 @@ func TestFFmpegIsTold(t *testing.T) {
 			t.Parallel()
 			w := run(t, Config{})
 			w.refuse(c.err)
-			// In real time: ffmpeg looks for the server's word between its own.
-			args := append([]string{"-re"}, source...)
+			// Both inputs in real time: ffmpeg looks for the server's word between
+			// its own, and does not wait for it at the end.
+			args := slices.Concat([]string{"-re"}, source[:4], []string{"-re"}, source[4:])
 			out, err := ffmpeg(t, append(append(args, c.encode...), "-f", "flv", w.url("live/s"))...)
 			if err == nil || !strings.Contains(out, c.want) {
 				t.Fatalf("%v, ffmpeg says:\n%s", err, out)
