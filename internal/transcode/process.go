@@ -46,7 +46,7 @@ const (
 // it belongs to went in.
 type process struct {
 	path   string // of ffmpeg
-	config []byte // AudioSpecificConfig
+	track  *media.Track
 	parsed aac.Config
 	hear   func(sound)   // called by run, one at a time
 	pause  time.Duration // before a restart
@@ -59,7 +59,7 @@ func newProcess(path string, config []byte, hear func(sound)) (*process, error) 
 		return nil, err
 	}
 	return &process{
-		path: path, config: config, parsed: parsed, hear: hear, pause: restartPause,
+		path: path, track: &media.Track{Kind: media.Audio, Codec: media.AAC, Config: config}, parsed: parsed, hear: hear, pause: restartPause,
 		queue: make(chan *media.Frame, processQueue),
 	}, nil
 }
@@ -149,7 +149,10 @@ func (p *process) once(ctx context.Context) error {
 
 // write feeds the process until ctx ends.
 func (p *process) write(ctx context.Context, feed *os.File, entries *ledger) error {
-	buf := appendFLVHeader(nil, p.config)
+	buf, err := appendPipeHeader(nil, p.track)
+	if err != nil {
+		return err
+	}
 	for {
 		if err := feed.SetWriteDeadline(time.Now().Add(processWrite)); err != nil {
 			return err
@@ -165,7 +168,9 @@ func (p *process) write(ctx context.Context, feed *os.File, entries *ledger) err
 			if at > maxFLVTime {
 				return errors.New("end of FLV time")
 			}
-			buf = appendFLVTag(buf[:0], uint32(at), flvRaw, f.Data)
+			if buf, err = appendPipeTag(buf[:0], p.track, at, f.Data); err != nil {
+				return err
+			}
 		}
 	}
 }
