@@ -18,6 +18,8 @@ export const encoder = [
   '-g', String(gop), '-b:v', '1000k', '-c:a', 'aac', '-b:a', '128k', '-f', 'flv',
 ];
 
+// The sound is not paced by -re: its clock would start at another moment than the
+// pictures', and ffmpeg would hold back whatever is ahead.
 const input = [
   '-hide_banner', '-loglevel', 'warning',
   '-f', 'rawvideo', '-pixel_format', 'yuv420p', '-video_size', `${width}x${height}`, '-framerate', String(fps), '-i', 'pipe:0',

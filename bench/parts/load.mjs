@@ -5,7 +5,7 @@ import { binary, Lab, says } from '../lib/lab.mjs';
 import { table } from '../lib/numbers.mjs';
 
 const steps = [1, 200, 400];
-const span = '6s';
+const span = '5s';
 
 export default {
   name: 'load',
@@ -50,7 +50,7 @@ function results({ out, err }, pinned) {
 \`millrace bench\`: viewers that do ICE, DTLS and SRTP but decode nothing watch 1080p30 of 2.5 Mbit/s and sound over loopback,
 ${span} per row. ${pinned ? 'The server has core 0, publisher and viewers have core 1.' : 'The server has one processor by GOMAXPROCS; nothing is pinned, as there is no taskset or no second core.'}
 Processor time is user and system, all that the server does, and on loopback the receiving half of the network too. Memory is
-resident, above that of the server with the stream and no viewer: for one viewer it is the stream's buffers. Delays are
+resident, above that with one viewer, whose stream's buffers all share. Delays are
 from the stream's capture clock to the viewers' sockets.
 
 ${table(head, rows)}
