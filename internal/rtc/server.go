@@ -70,7 +70,7 @@ type Server struct {
 	certificate tls.Certificate
 	fingerprint [32]byte
 	sockets     []*socket
-	listener    *net.TCPListener // nil where the TCP port is taken
+	listener    *net.TCPListener
 	shards      []*shard
 	candidates  []sdp.Candidate
 	handshakes  chan struct{}

@@ -2,9 +2,12 @@ package signal_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +51,16 @@ func TestCapturedPlay(t *testing.T) {
 			answer, _ := jsep["sdp"].(string)
 			if m["code"] != 200.0 || m["message"] != "OK" || m["trace_id"] != "Sess-_0" || jsep["type"] != "answer" || len(m) != 4 {
 				t.Errorf("body %v", m)
+			}
+			// The SDK played this captured response: ours has the same fields.
+			var captured map[string]any
+			if err := json.Unmarshal([]byte(file(t, name+".response.json")), &captured); err != nil {
+				t.Fatal(err)
+			}
+			theirs, _ := captured["jsep"].(map[string]any)
+			if !slices.Equal(slices.Sorted(maps.Keys(m)), slices.Sorted(maps.Keys(captured))) ||
+				!slices.Equal(slices.Sorted(maps.Keys(jsep)), slices.Sorted(maps.Keys(theirs))) {
+				t.Errorf("fields %v and %v, theirs %v and %v", m, jsep, captured, theirs)
 			}
 			for _, want := range []string{
 				"a=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108 109\r\n",
