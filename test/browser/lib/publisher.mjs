@@ -13,6 +13,7 @@ export class Publisher {
    *   bitrate           of the picture, "800k"
    *   audio             encoder arguments; null: no sound
    *   seconds           stop by itself after as long
+   *   still             a picture file to show instead of the moving picture
    */
   static async start(url, options = {}) {
     const publisher = new Publisher();
@@ -53,11 +54,11 @@ export class Publisher {
 
 function argumentsOf({
   size = '640x360', fps = 30, gop = 30, profile = 'baseline', bframes = 0, bitrate = '800k',
-  audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'], seconds,
+  audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'], seconds, still,
 }) {
   return [
     '-hide_banner', '-loglevel', 'warning', '-nostdin', '-progress', 'pipe:1', '-stats_period', '0.2',
-    '-re', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${fps}`,
+    '-re', ...(still ? ['-loop', '1', '-framerate', String(fps), '-i', still] : ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${fps}`]),
     ...(audio ? ['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'] : []),
     '-c:v', 'libx264', '-preset', 'ultrafast', ...(bframes ? [] : ['-tune', 'zerolatency']),
     '-profile:v', profile, '-bf', String(bframes), '-pix_fmt', 'yuv420p', '-g', String(gop), '-b:v', bitrate,
