@@ -87,9 +87,8 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 		return
 	}
 	ses.sendVia(p, via, reply.Raw)
-	_, nominated := m.Attributes.Get(attrUseCandidate)
 	ses.mu.Lock()
-	if nominated {
+	if nominates(m) {
 		c.nominated = time.Now()
 	}
 	checked := c.valid && c.check != [stun.TransactionIDSize]byte{}
@@ -99,6 +98,20 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 	if !checked {
 		s.triggeredCheck(ses, c)
 	}
+}
+
+// nominates says whether an authentic check does. What stands behind the
+// integrity is not protected by it (RFC 8489 section 14.5).
+func nominates(m *stun.Message) bool {
+	for _, a := range m.Attributes {
+		switch a.Type {
+		case attrUseCandidate:
+			return true
+		case stun.AttrMessageIntegrity:
+			return false
+		}
+	}
+	return false
 }
 
 // onCheckAnswered takes the answer to a check of ours.

@@ -274,3 +274,24 @@ func TestFirstAnswerCounts(t *testing.T) {
 	p.answer(first)
 	await(t, func() bool { return p.ses.path.Load() != nil })
 }
+
+// Anybody on the way can append to a check.
+func TestAppendedNominationIsIgnored(t *testing.T) {
+	const pwd = "0123456789abcdefABCDEF"
+	use := stun.RawAttribute{Type: attrUseCandidate}
+	for _, c := range []struct {
+		setters []stun.Setter
+		want    bool
+	}{
+		{[]stun.Setter{use, stun.NewShortTermIntegrity(pwd)}, true},
+		{[]stun.Setter{stun.NewShortTermIntegrity(pwd), use}, false},
+		{[]stun.Setter{stun.NewShortTermIntegrity(pwd)}, false},
+	} {
+		m, err := stun.Build(append([]stun.Setter{stun.TransactionID, stun.BindingRequest}, c.setters...)...)
+		must(t, err)
+		must(t, stun.NewShortTermIntegrity(pwd).Check(m))
+		if got := nominates(m); got != c.want {
+			t.Errorf("%v: %v", m, got)
+		}
+	}
+}

@@ -1,3 +1,5 @@
+//go:build !386 && !arm && !mips && !mipsle
+
 package rtc
 
 import (
@@ -22,7 +24,8 @@ func reusePort(_, _ string, c syscall.RawConn) error {
 	return err
 }
 
-// mmsghdr is the kernel's struct mmsghdr.
+// mmsghdr is the kernel's struct mmsghdr on 64-bit systems, as is the layout of
+// control messages here; others send the plain way.
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
