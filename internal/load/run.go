@@ -103,6 +103,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 				return
 			}
 			if err := receivers.add(v); err != nil {
+				_ = v.conn.Close() // twice is harmless
 				res.Failed, res.FirstError = res.Failed+1, err.Error()
 				return
 			}

@@ -32,7 +32,7 @@ type Viewer struct {
 	alive      time.Time
 	over       bool // the server said goodbye
 
-	// What was seen. Read them with Seen.
+	// What was seen; any goroutine may read it.
 	packets, bytes, lost atomic.Uint64
 	connected            time.Duration // from the request
 	firstPacket          atomic.Int64  // ns from the request

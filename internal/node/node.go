@@ -110,6 +110,14 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	// goodbye in the words of their protocol.
 	rooms, stopRooms := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRooms()
+	var publish func(context.Context) error
+	if n.cfg.Demo {
+		var err error
+		if publish, err = n.demo(); err != nil {
+			n.close()
+			return err
+		}
+	}
 	all, failed := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.rtc.Serve(rooms) })
 	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp) })
@@ -117,11 +125,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	for _, w := range web {
 		all.Go(w.serve)
 	}
-	if n.cfg.Demo {
-		publish, err := n.demo()
-		if err != nil {
-			return err
-		}
+	if publish != nil {
 		all.Go(func() error { return publish(failed) })
 	}
 	ready()
