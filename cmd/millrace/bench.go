@@ -23,6 +23,12 @@ type benchCommand struct {
 func (c *benchCommand) Run(s streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if floor, err := load.MeasureFloor(); err == nil {
+		fmt.Fprintf(s.err, "floor: %.2f µs per packet on this machine, %.2f to encrypt and %.2f to send eight at a time\n",
+			floor.Micros(), floor.Encrypt.Seconds()*1e6, floor.Send.Seconds()*1e6)
+	} else {
+		fmt.Fprintln(s.err, "floor:", err)
+	}
 	load.Header(s.out)
 	for _, n := range c.Viewers {
 		o := load.Options{WHEP: c.WHEP, Viewers: n, Joins: c.Joins, For: c.For, PID: c.PID}

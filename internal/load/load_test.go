@@ -72,3 +72,13 @@ func TestReadHistogram(t *testing.T) {
 		t.Error("a bucket without a number is taken")
 	}
 }
+
+func TestFloorIsMoreThanNothing(t *testing.T) {
+	f, err := MeasureFloor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Encrypt <= 0 || f.Send <= 0 || f.Micros() <= 0 {
+		t.Errorf("%+v", f)
+	}
+}
