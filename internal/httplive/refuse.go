@@ -32,9 +32,10 @@ const allowedMethods = "GET, HEAD, OPTIONS"
 
 // refusal is the body of an error.
 type refusal struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-	TraceID string `json:"trace_id"`
+	Code    int           `json:"code"`
+	Message string        `json:"message"`
+	Reason  reason.Reason `json:"reason,omitempty"`
+	TraceID string        `json:"trace_id"`
 }
 
 // refuse answers with the status that err has in HTTP.
@@ -46,7 +47,7 @@ func refuse(w http.ResponseWriter, err error, session string) {
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	answer(w, refusal{Code: status(why), Message: message, TraceID: session})
+	answer(w, refusal{Code: status(why), Message: message, Reason: why, TraceID: session})
 }
 
 func answer(w http.ResponseWriter, r refusal) {

@@ -132,7 +132,7 @@ func TestRefusalsInTheWordsOfEachProtocol(t *testing.T) {
 	}{
 		"ARTC, nobody publishes":  {http.MethodPost, post, "", artc(urls.Play.ARTC), 404, `"trace_id"`, ""},
 		"WHEP, nobody publishes":  {http.MethodPost, urls.Play.WHEP, "application/sdp", string(offer), 404, `"not_found"`, ""},
-		"FLV, nobody publishes":   {http.MethodGet, urls.Play.FLV, "", "", 404, `"trace_id"`, ""},
+		"FLV, nobody publishes":   {http.MethodGet, urls.Play.FLV, "", "", 404, `"reason":"not_found"`, ""},
 		"ARTC, no signature":      {http.MethodPost, bare(post), "", artc(bare(urls.Play.ARTC)), 403, "", "denied by req auth: no url arg auth_key"},
 		"WHEP, no signature":      {http.MethodPost, bare(urls.Play.WHEP), "application/sdp", string(offer), 403, "", "denied by req auth: no url arg auth_key"},
 		"FLV, no signature":       {http.MethodGet, bare(urls.Play.FLV), "", "", 403, "", "denied by req auth: no url arg auth_key"},

@@ -42,10 +42,13 @@ func (v *viewer) request(c command) {
 	}
 }
 
-// receiverReport takes the round-trip time (RFC 3550 section 6.4.1) and loss.
+// receiverReport takes the round-trip time (RFC 3550 section 6.4.1) and the
+// loss of pictures, or of sound where there are none.
 func (v *viewer) receiverReport(reports []rtcp.ReceptionReport, now int64) {
 	for _, r := range reports {
-		v.lost.Store(r.TotalLost)
+		if v.video == nil || r.SSRC == v.video.ssrc {
+			v.lost.Store(r.TotalLost)
+		}
 		if r.LastSenderReport == 0 {
 			continue
 		}
