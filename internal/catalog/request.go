@@ -11,6 +11,7 @@ type Protocol string
 const (
 	RTMP  Protocol = "rtmp"
 	ARTC  Protocol = "artc"
+	WHIP  Protocol = "whip"
 	WHEP  Protocol = "whep"
 	FLV   Protocol = "http-flv"
 	WSFLV Protocol = "ws-flv"

@@ -19,6 +19,10 @@ type Options struct {
 	// NewPacketizer makes the Packetizer of one stream. Required before
 	// anybody reads packets.
 	NewPacketizer func() Packetizer
+	// NewAssembler makes the Assembler of one stream, whose tracks are those
+	// announced. Required before anybody reads frames of a publisher that
+	// brings packets.
+	NewAssembler func(video, audio *media.Track) Assembler
 	Log           *slog.Logger
 }
 

@@ -7,8 +7,12 @@ type Name struct {
 	Variant string
 }
 
-// VariantOpus is the same video with the sound as Opus.
-const VariantOpus = "opus"
+// Variants, which suppliers make: the same video with the sound as Opus, or as
+// AAC.
+const (
+	VariantOpus = "opus"
+	VariantAAC  = "aac"
+)
 
 // Source is the name of what the variant is made of.
 func (n Name) Source() Name {

@@ -24,9 +24,13 @@ const (
 	H264 Codec = iota + 1
 	AAC
 	Opus
+	VP8
+	VP9
+	AV1
+	H265
 )
 
-var codecNames = map[Codec]string{H264: "H264", AAC: "AAC", Opus: "Opus"}
+var codecNames = map[Codec]string{H264: "H264", AAC: "AAC", Opus: "Opus", VP8: "VP8", VP9: "VP9", AV1: "AV1", H265: "H265"}
 
 func (c Codec) String() string {
 	if s, ok := codecNames[c]; ok {
@@ -43,8 +47,8 @@ type Track struct {
 
 	// Video.
 	Width, Height int
-	// Params are the H264 parameter sets, SPS first, each a NAL unit without
-	// start code or length.
+	// Params are the parameter sets of H264 (SPS first) or H265 (VPS, SPS,
+	// PPS), each a NAL unit without start code or length.
 	Params [][]byte
 	// Reorder says that the sequence may hold pictures whose presentation
 	// order differs from decode order (B-frames).

@@ -49,4 +49,8 @@ const (
 	TimestampJump  Reason = "timestamp_jump"  // a publisher's clock jumped; rebased
 	DecodeFailed   Reason = "decode_failed"   // a frame that its decoder refused; concealed
 	UnsupportedMsg Reason = "unsupported_msg" // a message or codec that is passed over
+	Lost           Reason = "lost"            // never came, although it was asked for again
+	Late           Reason = "late"            // came after what follows it was used
+	Layer          Reason = "layer"           // of a simulcast layer that is not forwarded
+	Duplicate      Reason = "duplicate"       // was taken before
 )

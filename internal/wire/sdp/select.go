@@ -14,6 +14,10 @@ const (
 	FramingOpus                    // RFC 7587
 	FramingADTS                    // one ADTS frame per packet
 	FramingLATM                    // RFC 6416, StreamMuxConfig out of band
+	FramingVP8                     // RFC 7741
+	FramingVP9                     // RFC 9628
+	FramingAV1                     // the AV1 RTP specification of AOMedia
+	FramingH265                    // RFC 7798
 )
 
 // Extensions are the negotiated ids of RTP header extensions, 1 to 14 and so
@@ -23,6 +27,9 @@ type Extensions struct {
 	PlayoutDelay    uint8 // least and most playout delay
 	AbsCaptureTime  uint8 // capture wall-clock
 	CompositionTime uint8 // PTS - DTS, for B-frames
+	MID             uint8 // of a publisher: which m-line (RFC 9143)
+	RID             uint8 // of a publisher: which simulcast layer (RFC 8852)
+	RepairedRID     uint8 // of a publisher: which layer a repeat belongs to
 }
 
 // Format is one RTP stream towards the viewer.
@@ -46,7 +53,12 @@ type Format struct {
 }
 
 // Selection is what an offer gets. A nil medium is answered inactive.
-type Selection struct{ Video, Audio *Format }
+type Selection struct {
+	Video, Audio *Format
+	// Others are further video formats on Video's m-line, one per codec that
+	// the viewer can also be sent: a publisher may come back with another one.
+	Others []*Format
+}
 
 // Mismatch is the error of SelectPlay: the offer and the stream have nothing,
 // or not enough, in common.
