@@ -23,7 +23,7 @@ type Options struct {
 	// announced. Required before anybody reads frames of a publisher that
 	// brings packets.
 	NewAssembler func(video, audio *media.Track) Assembler
-	Log           *slog.Logger
+	Log          *slog.Logger
 }
 
 // Hub is the set of streams of one node.
