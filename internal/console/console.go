@@ -25,13 +25,14 @@ type Config struct {
 // Patterns are the routes that Handler answers, for http.ServeMux. They do not
 // collide with routes of the form "GET /{app}/{stream}".
 func Patterns() []string {
-	return []string{"GET /{$}", "GET /calibrate", "GET /assets/{file}", "GET /demo.json", "GET /clock"}
+	return []string{"GET /{$}", "GET /publish", "GET /calibrate", "GET /assets/{file}", "GET /demo.json", "GET /clock"}
 }
 
 // Handler serves the pages. It starts nothing and may be shared.
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", page("index.html"))
+	mux.HandleFunc("GET /publish", page("publish.html"))
 	mux.HandleFunc("GET /calibrate", page("calibrate.html"))
 	mux.HandleFunc("GET /assets/{file}", asset)
 	mux.HandleFunc("GET /demo.json", func(w http.ResponseWriter, r *http.Request) {

@@ -1,10 +1,11 @@
-// Package console serves the built web pages: the player ("Try RTS") and the
-// time calibrator, and the two small answers that they ask for.
+// Package console serves the built web pages: the player ("Try RTS"), the
+// publisher and the time calibrator, and the two small answers that they ask for.
 //
 //	GET /               the player
+//	GET /publish        the publisher
 //	GET /calibrate      the time calibrator
 //	GET /assets/{file}  their parts, named by their content
-//	GET /demo.json      what there is to play
+//	GET /demo.json      what there is to play, and where to publish
 //	GET /clock          the server's clock
 //
 // The pages are built from web/ into dist/, which is committed, so that the
