@@ -6,18 +6,32 @@ import "millrace/internal/media"
 // of it.
 type Shape struct {
 	// Key says that the payload belongs to an access unit that decoding can
-	// start at. Where only the first payload tells (VP8, AV1), others do not.
+	// start at. Every payload of such an H264, H265 or VP9 picture tells; where
+	// only the first payload tells (VP8, AV1), others do not.
 	Key bool
 	// Discardable says that no other access unit refers to this one, as far as
-	// the payload tells.
+	// the payload tells: false where it does not.
 	Discardable bool
 	// Params are the whole H264 or H265 parameter sets that it holds.
 	// They share memory with the payload.
 	Params [][]byte
-	// Width and Height of the picture, where the payload tells (VP8 and VP9
-	// key frames); else 0.
+	// Width and Height of the picture, where the payload tells (VP8, VP9 and
+	// AV1 key frames); else 0. For H264 and H265 the parameter sets tell.
 	Width, Height int
 }
 
-// Inspect reads a payload. ok is false for one that is malformed.
-func Inspect(c media.Codec, payload []byte) (s Shape, ok bool) { return Shape{}, false }
+// Inspect reads a payload. ok is false for one that is malformed: no receiver
+// can use it. It allocates only for payloads that hold parameter sets or, for
+// VP9 and AV1, begin a key frame. Of sound nothing is to be known.
+func Inspect(c media.Codec, payload []byte) (s Shape, ok bool) {
+	if len(payload) == 0 {
+		return Shape{}, false
+	}
+	switch c {
+	case media.H264:
+		return inspectH264(payload)
+	case media.VP8:
+		return inspectVP8(payload)
+	}
+	return Shape{}, c == media.AAC || c == media.Opus
+}
