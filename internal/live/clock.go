@@ -46,18 +46,18 @@ type timeline struct {
 // scaleStart leaves room for a track that starts earlier than the first frame.
 const scaleStart = media.Time(time.Second)
 
-// place moves f onto the stream's scale. last is the latest decode time in the
-// stream and lastArrived when it came; both 0 for a new stream.
-func (t *timeline) place(f *media.Frame, last media.Time, lastArrived int64) {
+// place returns what to add to the publisher's times for the stream's scale. at
+// is the decode time of what arrived, last the latest one in the stream, and
+// lastArrived when that came; both 0 for a new stream.
+func (t *timeline) place(at media.Time, arrived int64, last media.Time, lastArrived int64) media.Time {
 	if !t.started {
 		t.started = true
 		if lastArrived == 0 {
-			t.shift = scaleStart - f.DTS
+			t.shift = scaleStart - at
 		} else {
-			gone := max(f.Arrived-lastArrived, int64(time.Millisecond))
-			t.shift = last + media.Time(gone) - f.DTS
+			gone := max(arrived-lastArrived, int64(time.Millisecond))
+			t.shift = last + media.Time(gone) - at
 		}
 	}
-	f.DTS += t.shift
-	f.PTS += t.shift
+	return t.shift
 }

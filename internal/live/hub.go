@@ -16,6 +16,9 @@ type Options struct {
 	Linger time.Duration
 	// SupplyLinger is how long a supplied stream outlives its last reader. 3 s.
 	SupplyLinger time.Duration
+	// TakeOver lets a new publisher replace one that is still sending. Without
+	// it only one that has been silent for two seconds is replaced.
+	TakeOver bool
 	// NewPacketizer makes the Packetizer of one stream. Required before
 	// anybody reads packets.
 	NewPacketizer func() Packetizer
@@ -97,8 +100,9 @@ func (h *Hub) forget(s *stream) {
 }
 
 // Publish makes the caller the publisher of n, which continues a lingering
-// stream. It fails with ErrTaken while another publisher sends; one that has
-// been silent for two seconds is replaced. proto and remote are for logs.
+// stream. It fails with ErrTaken while another publisher sends, unless
+// Options.TakeOver is set; one that has been silent for two seconds is
+// replaced. proto and remote are for logs.
 func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
 	for {
 		h.mu.Lock()

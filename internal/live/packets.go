@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"millrace/internal/media"
+	"millrace/internal/reason"
 )
 
 // Packetizer cuts frames into packets. A Packetizer belongs to one stream and
@@ -31,6 +32,9 @@ type Packets struct {
 	log     *log[media.Packet]
 	account account
 	index   [2][]atomic.Pointer[media.Packet]
+	// next is the number behind the highest of each kind, base what is added to
+	// the numbers of the present Packetizer. Both are the stream's.
+	next, base [2]int64
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]chan<- struct{}]
@@ -97,18 +101,24 @@ func (p *Packets) Unwatch(c chan<- struct{}) {
 	p.watchers.Store(&less)
 }
 
+// appendCut appends what a Packetizer made of one frame. Only the stream calls it.
+func (p *Packets) appendCut(run []media.Packet, now int64) {
+	for i := range run {
+		run[i].Seq += p.base[run[i].Kind]
+	}
+	p.append(run, now)
+}
+
+// rebase makes the numbers of a new Packetizer follow those of the log.
+func (p *Packets) rebase() { p.base = p.next }
+
 // append adds a run of packets and wakes each watcher once. Only the stream
 // calls it.
 func (p *Packets) append(run []media.Packet, now int64) {
 	head := p.log.head.Load()
 	key := int64(-1)
 	for i := range run {
-		pk := &run[i]
-		p.log.put(head, pk)
-		index := p.index[pk.Kind]
-		index[pk.Seq&int64(len(index)-1)].Store(pk)
-		p.account.add(pk.Payload)
-		if pk.Key && pk.Start {
+		if p.put(head, &run[i]) {
 			key = head
 		}
 		head++
@@ -116,6 +126,40 @@ func (p *Packets) append(run []media.Packet, now int64) {
 	p.log.publish(head, key)
 	p.wake()
 	p.trim(now)
+}
+
+// appendOne appends a publisher's packet.
+func (p *Packets) appendOne(pk *media.Packet) {
+	head := p.log.head.Load()
+	key := int64(-1)
+	if p.put(head, pk) {
+		key = head
+	}
+	p.log.publish(head+1, key)
+	p.wake()
+	p.trim(pk.Arrived)
+}
+
+// put stores pk at head, unpublished, and says whether decoding can start there.
+func (p *Packets) put(head int64, pk *media.Packet) bool {
+	p.log.put(head, pk)
+	index := p.index[pk.Kind]
+	index[pk.Seq&int64(len(index)-1)].Store(pk)
+	p.next[pk.Kind] = max(p.next[pk.Kind], pk.Seq+1)
+	p.account.add(pk.Payload)
+	return pk.Key && pk.Start
+}
+
+// place says whether a packet with the given number can still be appended, and
+// if not why: two packets of one number would be sealed under one nonce.
+func (p *Packets) place(kind media.Kind, seq int64) (reason.Reason, bool) {
+	switch {
+	case seq <= p.next[kind]-int64(len(p.index[kind])):
+		return reason.Late, false
+	case p.BySeq(kind, seq) != nil:
+		return reason.Duplicate, false
+	}
+	return "", true
 }
 
 func (p *Packets) wake() {

@@ -23,10 +23,19 @@ type Publisher struct {
 	proto, remote string
 	timeline      timeline
 	clock         captureClock
-	heard         int64   // Unix ns of the last frame, at first of the start
-	continues     bool    // there are frames of an earlier publisher
-	fresh         [2]bool // kinds that have appended nothing yet
-	undecodable   int     // video frames that came before the first key frame
+	heard         int64                 // Unix ns of the last frame, at first of the start
+	continues     bool                  // there are frames of an earlier publisher
+	fresh         [2]bool               // kinds that have appended nothing yet
+	undecodable   int                   // video frames, or packets, that came before the first key frame
+	dropped       map[reason.Reason]int // other packets that were not appended
+	announced     bool
+
+	// Of one that brings packets.
+	ask   func()        // asks for a key frame; nil: it cannot be asked
+	shift [2]int64      // stream sequence number - publisher's
+	begun [2]bool       // shift is set
+	first int64         // position of its first packet
+	start [2]media.Time // of its first access units
 
 	once sync.Once
 	done chan struct{}
@@ -46,7 +55,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 		return nil, errGone
 	}
 	old := s.publisher
-	if old != nil && now-old.heard < int64(silence) {
+	if old != nil && now-old.heard < int64(silence) && !s.hub.options.TakeOver {
 		s.mu.Unlock()
 		return nil, ErrTaken
 	}
@@ -72,7 +81,7 @@ func (p *Publisher) Announce(video, audio *media.Track) {
 	if s.publisher != p {
 		return
 	}
-	s.video, s.audio = video, audio
+	s.video, s.audio, p.announced = video, audio, true
 	if !s.announced {
 		s.announced = true
 		close(s.ready)
@@ -94,18 +103,17 @@ func (p *Publisher) Write(f *media.Frame) error {
 	if s.publisher != p {
 		return p.cause()
 	}
-	p.timeline.place(f, s.last, s.lastArrived)
+	s.become(bringsFrames)
+	shift := p.timeline.place(f.DTS, f.Arrived, s.last, s.lastArrived)
+	f.DTS += shift
+	f.PTS += shift
 	p.heard = f.Arrived
 	kind := f.Track.Kind
 	if kind == media.Video && p.fresh[kind] && !f.Key {
 		p.undecodable++
 		return nil
 	}
-	if f.DTS < s.lastOf[kind] {
-		late := s.lastOf[kind] - f.DTS
-		f.DTS += late
-		f.PTS = max(f.PTS, f.DTS)
-	}
+	s.hold(f)
 	if p.fresh[kind] {
 		p.fresh[kind] = false
 		f.Discontinuity = p.continues
@@ -114,7 +122,6 @@ func (p *Publisher) Write(f *media.Frame) error {
 	if f.Capture == 0 {
 		f.Capture = int64(f.PTS) + offset
 	}
-	s.lastOf[kind] = f.DTS
 	s.last = max(s.last, f.DTS)
 	s.lastArrived = f.Arrived
 	s.append(f)
@@ -158,13 +165,13 @@ func (p *Publisher) finish(err error) {
 func (p *Publisher) Close(why reason.Reason) {
 	p.finish(ErrClosed)
 	s := p.stream
-	held, undecodable := false, 0
+	held := false
 	s.endIf(ErrEnded, func() bool {
 		if s.publisher != p {
 			return false
 		}
 		s.publisher = nil
-		held, undecodable = true, p.undecodable
+		held = true
 		switch {
 		case s.supplied():
 			return false
@@ -176,6 +183,7 @@ func (p *Publisher) Close(why reason.Reason) {
 	})
 	if held {
 		s.hub.options.Log.Info("publisher gone", "stream", s.name.String(), "proto", p.proto, "peer", p.remote,
-			"reason", string(why), string(reason.SkipKeyWait), undecodable)
+			"reason", string(why), string(reason.SkipKeyWait), p.undecodable,
+			string(reason.Late), p.dropped[reason.Late], string(reason.Duplicate), p.dropped[reason.Duplicate])
 	}
 }

@@ -22,13 +22,15 @@ const maxSkips = 5
 // goroutine calls Next; Close may be called by any, once Next has returned.
 type Reader struct {
 	stream *stream
-	pos    int64 // -1: not placed yet
-	keyed  bool  // a video key frame was delivered
-	behind int   // skips since the reader was last caught up
+	log    *log[media.Frame] // nil until the first frame is asked for
+	pos    int64             // -1: not placed yet
+	keyed  bool              // a video key frame was delivered
+	behind int               // skips since the reader was last caught up
 
 	mu      sync.Mutex
 	skips   map[reason.Reason]uint64
 	packets *Packets
+	frames  bool // it counts as a reader of frames
 	closed  bool
 }
 
@@ -73,7 +75,10 @@ func (r *Reader) Next(ctx context.Context) (*media.Frame, error) {
 
 // take returns the next frame that is there, or nil.
 func (r *Reader) take() (*media.Frame, error) {
-	l := r.stream.frames
+	if r.log == nil {
+		r.begin()
+	}
+	l := r.log
 	for {
 		if r.pos < 0 {
 			r.pos = l.start()
@@ -107,10 +112,29 @@ func (r *Reader) take() (*media.Frame, error) {
 	}
 }
 
+// begin makes r a reader of frames.
+func (r *Reader) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		r.log = newLog[media.Frame]() // counting it in would keep the stream's for good
+		return
+	}
+	s := r.stream
+	s.mu.Lock()
+	var ask bool
+	r.log, ask = s.readFrames(time.Now().UnixNano())
+	s.mu.Unlock()
+	r.frames = true
+	if ask {
+		r.RequestKey()
+	}
+}
+
 // skip moves to the newest key frame, or to the head where there is none.
 func (r *Reader) skip(why reason.Reason) error {
 	from := r.pos
-	r.pos = r.stream.frames.start()
+	r.pos = r.log.start()
 	r.keyed = false
 	r.count(why, r.pos-from)
 	if r.behind++; r.behind > maxSkips {
@@ -135,14 +159,14 @@ func (r *Reader) wait(ctx context.Context) error {
 	defer s.asleep.Add(-1)
 	bell := *s.bell.Load()
 	// An append between take and asleep.Add may have rung for nobody.
-	if r.pos < s.frames.head.Load() {
+	if r.pos < r.log.head.Load() {
 		return nil
 	}
 	select {
 	case <-bell:
 		return nil
 	case <-s.ended:
-		if r.pos < s.frames.head.Load() {
+		if r.pos < r.log.head.Load() {
 			return nil
 		}
 		return s.cause()
@@ -175,21 +199,17 @@ func (r *Reader) Packets() *Packets {
 	s := r.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.packets == nil {
-		s.derivePackets()
-	}
-	s.packetReaders++
-	r.packets = s.packets
+	r.packets = s.readPackets()
 	return r.packets
 }
 
 // Close gives the hold up. Closing twice is harmless.
 func (r *Reader) Close() {
 	r.mu.Lock()
-	was, packets := r.closed, r.packets != nil
+	was, packets, frames := r.closed, r.packets != nil, r.frames
 	r.closed = true
 	r.mu.Unlock()
 	if !was {
-		r.stream.detach(packets)
+		r.stream.detach(packets, frames)
 	}
 }

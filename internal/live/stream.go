@@ -15,7 +15,6 @@ type stream struct {
 	name Name
 	hub  *Hub
 
-	frames *log[media.Frame]
 	wake   chan struct{} // one token: the frames log grew
 	bell   atomic.Pointer[chan struct{}]
 	asleep atomic.Int64 // readers that wait on bell
@@ -31,11 +30,16 @@ type stream struct {
 	last          media.Time // latest decode time of any track
 	lastOf        [2]media.Time
 	lastArrived   int64
-	account       account
-	packets       *Packets // nil while nobody reads packets
-	packetizer    Packetizer
+	brings        view // what the newest publisher brings
+	frames        *log[media.Frame]
+	account       account    // of frames
+	assembler     Assembler  // makes frames of packets while somebody reads them
+	frameReaders  int        // readers that have asked for a frame
+	packets       *Packets   // nil while nobody brings or reads packets
+	packetizer    Packetizer // makes packets of frames while somebody reads them
 	packetReaders int
 	readers       int
+	keyAsked      int64              // Unix ns of when the publisher was last asked for a key frame
 	timer         *time.Timer        // running linger of the source or of the supply
 	cancelSupply  context.CancelFunc // of a supplied stream
 }
@@ -86,8 +90,8 @@ func (s *stream) append(f *media.Frame) {
 		s.frames.drop()
 		s.account.remove(oldest.Data)
 	}
-	if s.packets != nil {
-		s.packets.append(s.packetizer.Packetize(f), f.Arrived)
+	if s.packetizer != nil {
+		s.packets.appendCut(s.packetizer.Packetize(f), f.Arrived)
 	}
 	// A reader counts itself in before it looks at the head for the last time,
 	// so one that is not counted yet sees f by itself.
@@ -96,16 +100,6 @@ func (s *stream) append(f *media.Frame) {
 		case s.wake <- struct{}{}:
 		default:
 		}
-	}
-}
-
-// derivePackets starts the packets log, beginning with the newest key frame.
-// The caller holds s.mu.
-func (s *stream) derivePackets() {
-	s.packets, s.packetizer = newPackets(), s.hub.options.NewPacketizer()
-	for at := s.frames.start(); at < s.frames.head.Load(); at++ {
-		f := s.frames.at(at)
-		s.packets.append(s.packetizer.Packetize(f), f.Arrived)
 	}
 }
 
@@ -174,15 +168,17 @@ func (s *stream) attach() (*Reader, error) {
 }
 
 // detach counts a reader out and lets an unwanted supply linger to its end.
-func (s *stream) detach(readsPackets bool) {
+func (s *stream) detach(readsPackets, readsFrames bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readers--
 	if readsPackets {
-		if s.packetReaders--; s.packetReaders == 0 {
-			s.packets, s.packetizer = nil, nil
-		}
+		s.packetReaders--
 	}
+	if readsFrames {
+		s.frameReaders--
+	}
+	s.forgetUnread()
 	if s.readers == 0 && s.supplied() && s.err == nil {
 		s.linger(s.hub.options.SupplyLinger)
 	}
