@@ -63,7 +63,12 @@ const (
 // in front, or as an extension behind the core's configuration, which old
 // decoders take for AAC-LC.
 func ParseConfig(asc []byte) (Config, error) {
-	r := reader{b: asc}
+	return parseConfig(&reader{b: asc}, true)
+}
+
+// parseConfig reads from r. Where more follows that is not the configuration's,
+// tail is false, and an extension behind it cannot be told from that.
+func parseConfig(r *reader, tail bool) (Config, error) {
 	c := Config{ObjectType: r.objectType(), CoreRate: r.rate(), ChannelConfig: r.take(4)}
 	c.OutputRate = c.CoreRate
 	if c.ObjectType == ObjectSBR || c.ObjectType == ObjectPS {
@@ -77,12 +82,12 @@ func ParseConfig(asc []byte) (Config, error) {
 	if r.err == nil && c.ChannelConfig >= len(channelCounts) {
 		return Config{}, fmt.Errorf("%w: channel configuration %d", ErrConfig, c.ChannelConfig)
 	}
-	c.general(&r)
+	c.general(r)
 	if r.err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrConfig, r.err)
 	}
-	if !c.SBR {
-		c.extension(&r)
+	if tail && !c.SBR {
+		c.extension(r)
 	}
 	if c.CoreRate < 1 || c.OutputRate < 1 || c.CoreRate > maxRate || c.OutputRate > maxRate {
 		return Config{}, fmt.Errorf("%w: rate %d", ErrConfig, c.CoreRate)

@@ -36,3 +36,68 @@ func AppendPayloadLength(dst []byte, n int) []byte {
 	}
 	return append(dst, byte(n))
 }
+
+// ParseStreamMuxConfig reads what StreamMuxConfig writes, or another encoder
+// that also puts one frame of one stream into each element, and returns the
+// AudioSpecificConfig in it, with SBR and PS in front of the core.
+func ParseStreamMuxConfig(b []byte) ([]byte, error) {
+	r := reader{b: b}
+	version := r.take(1)
+	if version == 1 {
+		if r.take(1) != 0 {
+			return nil, fmt.Errorf("%w: audioMuxVersionA", ErrConfig)
+		}
+		r.value() // taraBufferFullness
+	}
+	together, frames, programs, layers := r.take(1), r.take(6), r.take(4), r.take(3)
+	if r.err == nil && (together != 1 || frames != 0 || programs != 0 || layers != 0) {
+		return nil, fmt.Errorf("%w: %d frames of %d programs with %d layers in an element", ErrConfig, frames+1, programs+1, layers+1)
+	}
+	var c Config
+	var err error
+	if version == 1 {
+		c, err = r.sized()
+	} else {
+		c, err = parseConfig(&r, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.ChannelConfig == 0 {
+		return nil, fmt.Errorf("%w: the channel layout is not one of the table", ErrConfig)
+	}
+	kind := r.take(3)
+	r.take(8) // latmBufferFullness
+	other := r.take(1)
+	if r.err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, r.err)
+	}
+	if kind != 0 || other != 0 {
+		return nil, fmt.Errorf("%w: frame length type %d, other data %d", ErrConfig, kind, other)
+	}
+	var w writer
+	c.write(&w)
+	return w.b, nil
+}
+
+// value reads a LatmGetValue (table 1.43).
+func (r *reader) value() int {
+	v := 0
+	for range r.take(2) + 1 {
+		v = v<<8 | r.take(8)
+	}
+	return v
+}
+
+// sized reads an AudioSpecificConfig whose size in bits stands in front of it.
+func (r *reader) sized() (Config, error) {
+	n := r.value()
+	if r.err != nil || n > r.left() {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, errShort)
+	}
+	var w writer
+	for range n {
+		w.put(r.take(1), 1)
+	}
+	return ParseConfig(w.b)
+}

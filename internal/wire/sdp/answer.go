@@ -33,6 +33,22 @@ const StreamID = "rts"
 // out; a medium not selected is inactive; what cannot share the transport is
 // rejected (port 0) and leaves the bundle. The text ends in CR LF.
 func (o *Offer) Answer(s Selection, t Transport) string {
+	return o.answer(t, StreamID, func(i int, w writer) {
+		m := &o.Media[i]
+		switch {
+		case s.Video != nil && s.Video.MLine == i:
+			w.grant(m, s.Video, s.Others, "video", t.VideoSSRC, t.VideoRTXSSRC)
+		case s.Audio != nil && s.Audio.MLine == i:
+			w.grant(m, s.Audio, nil, "audio", t.AudioSSRC, t.AudioRTXSSRC)
+		default:
+			w.withhold(m)
+		}
+	})
+}
+
+// answer writes what answers to viewers and to publishers share. line writes
+// what an accepted m-line says of its media.
+func (o *Offer) answer(t Transport, stream string, line func(i int, w writer)) string {
 	if t.Setup == "" {
 		t.Setup = o.AnswerSetup()
 	}
@@ -50,7 +66,9 @@ func (o *Offer) Answer(s Selection, t Transport) string {
 	if o.allowMixed {
 		d.WithPropertyAttribute(pion.AttrKeyExtMapAllowMixed)
 	}
-	d.WithValueAttribute(pion.AttrKeyMsidSemantic, "WMS "+StreamID)
+	if stream != "" {
+		d.WithValueAttribute(pion.AttrKeyMsidSemantic, "WMS "+stream)
+	}
 	first := true
 	for i := range o.Media {
 		m := &o.Media[i]
@@ -59,14 +77,7 @@ func (o *Offer) Answer(s Selection, t Transport) string {
 			continue
 		}
 		w := m.begin(t)
-		switch {
-		case s.Video != nil && s.Video.MLine == i:
-			w.grant(m, s.Video, "video", t.VideoSSRC, t.VideoRTXSSRC)
-		case s.Audio != nil && s.Audio.MLine == i:
-			w.grant(m, s.Audio, "audio", t.AudioSSRC, t.AudioRTXSSRC)
-		default:
-			w.withhold(m)
-		}
+		line(i, w)
 		if first {
 			w.candidates(t.Candidates)
 			first = false

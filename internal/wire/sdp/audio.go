@@ -10,7 +10,7 @@ import (
 
 // selectAudio returns nil when there is nothing to send or nothing fits.
 func (o *Offer) selectAudio(t *media.Track) *Format {
-	line := o.line("audio")
+	line := o.line("audio", Direction.Receives)
 	if t == nil || line < 0 {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (o *Offer) selectAudio(t *media.Track) *Format {
 		if p == nil {
 			return nil
 		}
-		f := m.format(line, media.Opus, FramingOpus, p)
+		f := m.format(Direction.Receives, line, media.Opus, FramingOpus, p)
 		f.Stereo = t.Channels != 1 // a source that does not say may be either
 		return f
 	case media.AAC:
@@ -29,7 +29,7 @@ func (o *Offer) selectAudio(t *media.Track) *Format {
 		if p == nil {
 			return nil
 		}
-		f := m.format(line, media.AAC, aacFraming(p), p)
+		f := m.format(Direction.Receives, line, media.AAC, aacFraming(p), p)
 		f.Stereo = t.Channels == 2
 		f.Config = t.Config
 		return f

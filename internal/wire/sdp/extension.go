@@ -5,6 +5,9 @@ const (
 	uriTransportCC    = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 	uriPlayoutDelay   = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 	uriAbsCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+	uriMID            = "urn:ietf:params:rtp-hdrext:sdes:mid"
+	uriRID            = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+	uriRepairedRID    = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
 	// draft-deping-avtcore-video-bframe, in the spellings that are in use.
 	uriCompositionIETF   = "uri:ietf:rtc:rtp-hdrext:video:CompositionTime"
@@ -12,12 +15,16 @@ const (
 	uriCompositionGoogle = "http://www.webrtc.org/experiments/rtp-hdrext/video-composition-time"
 )
 
-// extension returns the id of the first offered URI of the given ones that the
-// offerer receives, or 0.
-func (m *Media) extension(uris ...string) uint8 {
+// flow is Direction.Receives or Direction.Sends: which way the offerer must be
+// ready to carry an extension.
+type flow func(Direction) bool
+
+// extension returns the id of the first offered URI of the given ones that
+// flows the right way, or 0.
+func (m *Media) extension(flows flow, uris ...string) uint8 {
 	for _, uri := range uris {
 		for _, e := range m.extensions {
-			if e.uri == uri && (e.dir == "" || e.dir.Receives()) {
+			if e.uri == uri && (e.dir == "" || flows(e.dir)) {
 				return e.id
 			}
 		}
@@ -25,11 +32,15 @@ func (m *Media) extension(uris ...string) uint8 {
 	return 0
 }
 
-func (m *Media) composition() uint8 {
-	return m.extension(uriCompositionIETF, uriCompositionWebRTC, uriCompositionGoogle)
+func (m *Media) composition(flows flow) uint8 {
+	return m.extension(flows, uriCompositionIETF, uriCompositionWebRTC, uriCompositionGoogle)
 }
 
-// ids lists the negotiated ids.
-func (e Extensions) ids() [4]uint8 {
-	return [4]uint8{e.TransportCC, e.PlayoutDelay, e.AbsCaptureTime, e.CompositionTime}
+// has says whether an id is a negotiated one.
+func (e Extensions) has(id uint8) bool {
+	switch id {
+	case e.TransportCC, e.PlayoutDelay, e.AbsCaptureTime, e.CompositionTime, e.MID, e.RID, e.RepairedRID:
+		return id != 0
+	}
+	return false
 }

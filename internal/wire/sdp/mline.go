@@ -76,6 +76,14 @@ func (m *Media) readAttribute(a pion.Attribute, index map[uint8]int) error {
 		}
 	case "rtcp-fb":
 		m.readFeedback(a.Value, index)
+	case pion.AttrKeySSRC:
+		m.sources.readSSRC(a.Value)
+	case pion.AttrKeySSRCGroup:
+		m.sources.readGroup(a.Value)
+	case "rid":
+		m.layers.readRID(a.Value)
+	case "simulcast":
+		m.layers.readSimulcast(a.Value)
 	default:
 		return m.readTransport(a)
 	}

@@ -42,6 +42,9 @@ const (
 // Receives says whether the offerer wants media.
 func (d Direction) Receives() bool { return d == SendRecv || d == RecvOnly }
 
+// Sends says whether the offerer has media to send.
+func (d Direction) Sends() bool { return d == SendRecv || d == SendOnly }
+
 // Media is one m-line of an offer.
 type Media struct {
 	Kind      string // "audio", "video", "application", "text" or "message"
@@ -65,6 +68,8 @@ type Media struct {
 	fingerprint          *[32]byte
 	setup                string
 	bundleOnly, inBundle bool
+	sources              sources
+	layers               layers
 }
 
 // Payload is one offered RTP payload type.
@@ -102,7 +107,7 @@ type extension struct {
 	dir Direction // "" when not written
 }
 
-// usable says whether media can be sent to the offerer on the line.
-func (m *Media) usable(kind string) bool {
-	return m.Kind == kind && m.Bundled && m.Direction.Receives() && len(m.Payloads) > 0
+// usable says whether media of a kind can flow on the line.
+func (m *Media) usable(kind string, flows flow) bool {
+	return m.Kind == kind && m.Bundled && flows(m.Direction) && len(m.Payloads) > 0
 }

@@ -1,5 +1,10 @@
 package sdp
 
+import (
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
 // Source is one RTP stream from a publisher, or the simulcast layers of one.
 type Source struct {
 	Format
@@ -24,21 +29,70 @@ type Ingest struct {
 }
 
 // SelectPublish chooses what to receive from the offerer: H264 and Opus where
-// they are offered. The error is a *Mismatch.
-func (o *Offer) SelectPublish(p Ingest) (Reception, error) { return Reception{}, &Mismatch{} }
-
-// AnswerPublish writes the answer that receives r over t.
-func (o *Offer) AnswerPublish(r Reception, t Transport) string { return "" }
-
-// Fragment is an SDP fragment of trickle ICE (RFC 8840 section 9).
-type Fragment struct {
-	// Ufrag and Pwd are "" where the fragment names none.
-	Ufrag, Pwd string
+// they are offered. A medium that it would send and that cannot be taken is an
+// error: nobody should publish without sound and not know. The error is a
+// *Mismatch.
+func (o *Offer) SelectPublish(p Ingest) (Reception, error) {
+	var r Reception
+	var err error
+	if r.Video, err = o.takeVideo(p); err != nil {
+		return Reception{}, err
+	}
+	if r.Audio, err = o.takeAudio(); err != nil {
+		return Reception{}, err
+	}
+	if r.Video == nil && r.Audio == nil {
+		return Reception{}, &Mismatch{reason.Codec, "the offer does not send audio or video"}
+	}
+	r.disentangle()
+	return r, nil
 }
 
-// ParseFragment reads the body of a PATCH. It fails on what is no fragment.
-func ParseFragment(body string) (Fragment, error) { return Fragment{}, nil }
+// disentangle forgets SSRCs that say nothing because two streams share one.
+func (r *Reception) disentangle() {
+	if r.Video == nil || r.Audio == nil {
+		return
+	}
+	v, a := r.Video, r.Audio
+	for _, ssrc := range []uint32{v.SSRC, v.RTXSSRC} {
+		if ssrc != 0 && (ssrc == a.SSRC || ssrc == a.RTXSSRC) {
+			v.SSRC, v.RTXSSRC, a.SSRC, a.RTXSSRC = 0, 0, 0, 0
+			return
+		}
+	}
+}
 
-// Restarted writes the fragment that answers an ICE restart: our new
-// credentials and our candidates, on the m-line with the given mid.
-func Restarted(mid string, t Transport) string { return "" }
+// AnswerPublish writes the answer that receives r over t. Each m-line taken
+// lists one codec, so that the publisher has no choice to make; the others are
+// inactive or, where they cannot share the transport, rejected.
+func (o *Offer) AnswerPublish(r Reception, t Transport) string {
+	return o.answer(t, "", func(i int, w writer) {
+		m := &o.Media[i]
+		switch {
+		case r.Video != nil && r.Video.MLine == i:
+			w.take(m, r.Video)
+		case r.Audio != nil && r.Audio.MLine == i:
+			w.take(m, r.Audio)
+		default:
+			w.withhold(m)
+		}
+	})
+}
+
+// source fills in what does not depend on the codec.
+func (m *Media) source(line int, c media.Codec, f Framing, p *Payload) *Source {
+	s := &Source{Format: *m.format(Direction.Sends, line, c, f, p), MID: m.MID}
+	s.Ext.MID = m.extension(Direction.Sends, uriMID)
+	s.Ext.RID = m.extension(Direction.Sends, uriRID)
+	s.Ext.RepairedRID = m.extension(Direction.Sends, uriRepairedRID)
+	if s.Ext.RID != 0 { // without it nothing tells the layers apart
+		s.RIDs = m.layers.of(p.PT)
+	}
+	if len(s.RIDs) == 0 {
+		s.SSRC, s.RTXSSRC = m.sources.first()
+	}
+	if s.RTXPT == 0 {
+		s.RTXSSRC = 0
+	}
+	return s
+}

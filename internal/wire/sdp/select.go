@@ -32,7 +32,7 @@ type Extensions struct {
 	RepairedRID     uint8 // of a publisher: which layer a repeat belongs to
 }
 
-// Format is one RTP stream towards the viewer.
+// Format is one RTP stream towards the viewer, or from the publisher.
 type Format struct {
 	Codec     media.Codec
 	PT, RTXPT uint8 // RTXPT 0: no retransmission stream
@@ -91,9 +91,9 @@ func (o *Offer) nothing(video, audio *media.Track) string {
 	switch {
 	case video == nil && audio == nil:
 		return "the stream has none of the media that were asked for"
-	case o.line("video") < 0 && o.line("audio") < 0:
+	case !o.Wants(media.Video) && !o.Wants(media.Audio):
 		return "the offer does not ask to receive audio or video"
-	case audio != nil && o.line("audio") >= 0:
+	case audio != nil && o.Wants(media.Audio):
 		return "the offer takes no " + audio.Codec.String() + " audio"
 	default:
 		return "the stream has no medium that the offer asks to receive"
@@ -109,17 +109,17 @@ func (o *Offer) TakesAAC() bool {
 func (o *Offer) TakesOpus() bool { return o.takes("audio", isOpus) }
 
 func (o *Offer) takes(kind string, match func(*Payload) bool) bool {
-	i := o.line(kind)
+	i := o.line(kind, Direction.Receives)
 	return i >= 0 && o.Media[i].find(match) != nil
 }
 
 // Wants says whether the offerer asks to receive a kind at all.
-func (o *Offer) Wants(k media.Kind) bool { return o.line(k.String()) >= 0 }
+func (o *Offer) Wants(k media.Kind) bool { return o.line(k.String(), Direction.Receives) >= 0 }
 
-// line returns the index of the first m-line that can receive a kind, or -1.
-func (o *Offer) line(kind string) int {
+// line returns the index of the first m-line on which a kind can flow, or -1.
+func (o *Offer) line(kind string, flows flow) int {
 	for i := range o.Media {
-		if o.Media[i].usable(kind) {
+		if o.Media[i].usable(kind, flows) {
 			return i
 		}
 	}
@@ -136,17 +136,22 @@ func (m *Media) find(match func(*Payload) bool) *Payload {
 	return nil
 }
 
+// of returns the payload type pt, which the line lists.
+func (m *Media) of(pt uint8) *Payload {
+	return m.find(func(p *Payload) bool { return p.PT == pt })
+}
+
 // format fills in what does not depend on the codec.
-func (m *Media) format(line int, c media.Codec, f Framing, p *Payload) *Format {
+func (m *Media) format(flows flow, line int, c media.Codec, f Framing, p *Payload) *Format {
 	fb := p.feedback
 	out := &Format{
 		Codec: c, Framing: f, PT: p.PT, ClockRate: p.ClockRate, MLine: line,
 		RTXPT: m.rtx(p.PT),
 		NACK:  fb.nack, PLI: fb.pli, FIR: fb.fir, REMB: fb.remb,
 	}
-	out.Ext.AbsCaptureTime = m.extension(uriAbsCaptureTime)
+	out.Ext.AbsCaptureTime = m.extension(flows, uriAbsCaptureTime)
 	if fb.transportCC {
-		out.Ext.TransportCC = m.extension(uriTransportCC)
+		out.Ext.TransportCC = m.extension(flows, uriTransportCC)
 		out.TransportCC = out.Ext.TransportCC != 0
 	}
 	return out

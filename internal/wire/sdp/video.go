@@ -11,7 +11,7 @@ import (
 // selectVideo returns nil without an error when there is nothing to send or
 // the offer asks for no picture.
 func (o *Offer) selectVideo(t *media.Track) (*Format, error) {
-	line := o.line("video")
+	line := o.line("video", Direction.Receives)
 	if t == nil || line < 0 {
 		return nil, nil
 	}
@@ -22,7 +22,7 @@ func (o *Offer) selectVideo(t *media.Track) (*Format, error) {
 	if m.find(isH264) == nil {
 		return nil, &Mismatch{reason.Codec, "the stream's video is H264 and the offer takes no H264 with packetization-mode=1"}
 	}
-	composition := m.composition()
+	composition := m.composition(Direction.Receives)
 	reorders := func(p *Payload) bool { return composition != 0 && takesBFrames(p) }
 	allowed := isH264
 	if t.Reorder {
@@ -32,8 +32,8 @@ func (o *Offer) selectVideo(t *media.Track) (*Format, error) {
 		}
 	}
 	p := m.bestH264(t, allowed)
-	f := m.format(line, media.H264, FramingH264, p)
-	f.Ext.PlayoutDelay = m.extension(uriPlayoutDelay)
+	f := m.format(Direction.Receives, line, media.H264, FramingH264, p)
+	f.Ext.PlayoutDelay = m.extension(Direction.Receives, uriPlayoutDelay)
 	if f.BFrames = reorders(p); f.BFrames {
 		f.Ext.CompositionTime = composition
 	}

@@ -1,7 +1,9 @@
 package sdp
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	pion "github.com/pion/sdp/v3"
 )
@@ -39,35 +41,61 @@ func (w writer) withhold(m *Media) {
 	w.format(&m.Payloads[0], m.Payloads[0].Fmtp)
 }
 
-// grant answers a line on which f is sent under the given SSRCs.
-func (w writer) grant(m *Media, f *Format, track string, ssrc, rtx uint32) {
+// grant answers a line on which f is sent under the given SSRCs, or one of
+// others instead when the stream's codec changes.
+func (w writer) grant(m *Media, f *Format, others []*Format, track string, ssrc, rtx uint32) {
 	w.flag(string(SendOnly))
-	if m.allowMixed {
-		w.flag(pion.AttrKeyExtMapAllowMixed)
-	}
-	for _, e := range m.extensions {
-		for _, id := range f.Ext.ids() {
-			if id == e.id {
-				w.extmap(e)
-			}
-		}
-	}
-	p := m.find(func(p *Payload) bool { return p.PT == f.PT })
-	w.format(p, f.fmtp(p))
-	w.feedback(f)
-	if f.RTXPT != 0 {
-		r := m.find(func(p *Payload) bool { return p.PT == f.RTXPT })
-		w.format(r, r.Fmtp)
+	w.extensions(m, SendOnly, append([]*Format{f}, others...)...)
+	w.offered(m, f, f.fmtp(m.of(f.PT)))
+	repeats := f.RTXPT != 0
+	for _, other := range others {
+		w.offered(m, other, m.of(other.PT).Fmtp)
+		repeats = repeats || other.RTXPT != 0
 	}
 	w.attr(pion.AttrKeyMsid, StreamID+" "+track)
 	if ssrc == 0 {
 		return
 	}
-	if f.RTXPT != 0 && rtx != 0 {
+	if repeats && rtx != 0 {
 		w.attr(pion.AttrKeySSRCGroup, pion.SemanticTokenFlowIdentification+" "+u32(ssrc)+" "+u32(rtx))
 		defer w.source(rtx, track)
 	}
 	w.source(ssrc, track)
+}
+
+// take answers a line on which src is received.
+func (w writer) take(m *Media, src *Source) {
+	w.flag(string(RecvOnly))
+	w.extensions(m, RecvOnly, &src.Format)
+	w.offered(m, &src.Format, src.fmtp(m.of(src.PT)))
+	for _, rid := range src.RIDs {
+		w.attr("rid", rid+" recv")
+	}
+	if len(src.RIDs) != 0 {
+		w.attr("simulcast", "recv "+strings.Join(src.RIDs, ";"))
+	}
+}
+
+// extensions lists those that any of the formats uses.
+func (w writer) extensions(m *Media, dir Direction, formats ...*Format) {
+	if m.allowMixed {
+		w.flag(pion.AttrKeyExtMapAllowMixed)
+	}
+	for _, e := range m.extensions {
+		if slices.ContainsFunc(formats, func(f *Format) bool { return f.Ext.has(e.id) }) {
+			w.extmap(e, dir)
+		}
+	}
+}
+
+// offered lists f, its feedback and its retransmissions.
+func (w writer) offered(m *Media, f *Format, fmtp string) {
+	w.format(m.of(f.PT), fmtp)
+	w.feedback(f)
+	if f.RTXPT != 0 {
+		r := m.of(f.RTXPT)
+		w.format(r, r.Fmtp)
+	}
 }
 
 // source announces an SSRC (RFC 5576): Chromium plays nothing from one that it
@@ -106,10 +134,10 @@ func (w writer) feedback(f *Format) {
 
 // extmap answers a direction that was offered with its mirror (RFC 8285
 // section 7).
-func (w writer) extmap(e extension) {
+func (w writer) extmap(e extension, dir Direction) {
 	id := strconv.Itoa(int(e.id))
 	if e.dir != "" {
-		id += "/" + string(SendOnly)
+		id += "/" + string(dir)
 	}
 	w.attr(pion.AttrKeyExtMap, id+" "+e.uri)
 }

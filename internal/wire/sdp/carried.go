@@ -1,0 +1,86 @@
+package sdp
+
+import (
+	"strconv"
+	"strings"
+
+	"millrace/internal/media"
+)
+
+// carried are the codecs that are forwarded as they come, in the order in
+// which an answer lists them.
+var carried = []struct {
+	codec   media.Codec
+	framing Framing
+	match   func(*Payload) bool
+}{
+	{media.VP8, FramingVP8, isVP8},
+	{media.VP9, FramingVP9, isVP9},
+	{media.AV1, FramingAV1, isAV1},
+	{media.H265, FramingH265, isH265},
+}
+
+func isVP8(p *Payload) bool { return p.is("VP8") && p.ClockRate == 90000 }
+
+// isVP9 and isAV1 want profile 0, which every decoder has and which is meant
+// when nothing is said (RFC 9628 section 7.1.1; the AV1 RTP specification,
+// section 7.2.1).
+func isVP9(p *Payload) bool {
+	return p.is("VP9") && p.ClockRate == 90000 && p.atMost("profile-id", 0)
+}
+
+func isAV1(p *Payload) bool {
+	return p.is("AV1") && p.ClockRate == 90000 && p.atMost("profile", 0)
+}
+
+// isH265 takes any profile, tier and level, and units in decode order on one
+// stream (RFC 7798 section 7.1).
+func isH265(p *Payload) bool {
+	mode, ok := p.param("tx-mode")
+	return p.is("H265") && p.ClockRate == 90000 && (!ok || strings.EqualFold(mode, "SRST")) && p.atMost("sprop-max-don-diff", 0)
+}
+
+// atMost says whether a parameter is a number up to most, or not there.
+func (p *Payload) atMost(name string, most uint64) bool {
+	v, ok := p.param(name)
+	if !ok {
+		return true
+	}
+	n, err := strconv.ParseUint(v, 10, 32)
+	return err == nil && n <= most
+}
+
+// names lists the codecs of a line for an error message, those of feedback and
+// repair left out.
+func (m *Media) names() string {
+	const most = 8
+	var out []string
+	seen := make(map[string]bool)
+	for i := range m.Payloads {
+		p := &m.Payloads[i]
+		name := p.Name
+		switch strings.ToLower(name) {
+		case "rtx", "red", "ulpfec", "flexfec-03", "cn", "telephone-event":
+			continue
+		case "":
+			name = "payload type " + strconv.Itoa(int(p.PT))
+		case "h264":
+			if !isH264(p) {
+				name += " without packetization-mode=1"
+			}
+		}
+		if name = name[:min(len(name), 40)]; seen[name] {
+			continue
+		}
+		seen[name] = true
+		if len(out) == most {
+			out = append(out, "others")
+			break
+		}
+		out = append(out, name)
+	}
+	if len(out) == 0 {
+		return "no codec"
+	}
+	return strings.Join(out, ", ")
+}
