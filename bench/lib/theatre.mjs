@@ -14,18 +14,26 @@ import { Source } from './source.mjs';
 const here = (path) => fileURLToPath(new URL(`../page/${path}`, import.meta.url));
 const stream = 'live/bench';
 
-/** Returns when the stream has run for a second or so. */
-export async function theatre(lab) {
+/** A server and a browser with the page that measures; open() gives more such pages. */
+export async function house(lab, { args = [] } = {}) {
   scripts['/barcode.js'] = (await barcode()).file;
-  scripts['/measure.js'] = here('measure.js');
-  scripts['/floor.js'] = here('floor.js');
-  const server = lab.keep(await Server.start({ args: ['--log-level', 'warn'] }));
+  for (const name of ['measure', 'floor', 'cast', 'stage']) scripts[`/${name}.js`] = here(`${name}.js`);
+  const server = lab.keep(await Server.start({ args: ['--log-level', 'warn', ...args] }));
   const links = await server.links(stream);
-  const source = await Source.start(lab, links.publish.rtmp);
   const site = lab.keep(await Site.start({ html: await readFile(here('index.html'), 'utf8') }));
-  const browser = lab.keep(await Browser.start());
-  const page = await browser.open(site.page);
-  await page.waitForFunction(() => globalThis.measure);
+  const open = async () => {
+    const browser = lab.keep(await Browser.start());
+    const page = await browser.open(site.page);
+    await page.waitForFunction(() => globalThis.measure);
+    return { browser, page };
+  };
+  return { server, links, open, ...(await open()) };
+}
+
+/** The same with a broadcaster; returns when the stream has run for a second or so. */
+export async function theatre(lab) {
+  const { server, links, page } = await house(lab);
+  const source = await Source.start(lab, links.publish.rtmp);
   await until('the stream', async () => {
     if (source.program.status !== undefined) throw new Error(`ffmpeg has ended: ${source.program.err}`);
     return (await server.metric('millrace_rtmp_received_bytes_total')) > 200_000;

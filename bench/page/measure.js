@@ -3,6 +3,7 @@
 // requestVideoFrameCallback says that the picture is shown.
 
 import { BarcodeReader, delayOf } from '/barcode.js';
+import { cast } from '/cast.js';
 import { loopback } from '/floor.js';
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -52,7 +53,7 @@ async function collect(video, warm, span) {
 }
 
 /** A WHEP session up to the answer; `begin` is awaited before the POST. */
-async function whep(url, video, begin = async () => {}) {
+async function whep(url, video, begin = async () => {}, through = (sdp) => sdp) {
   const pc = new RTCPeerConnection();
   const media = new MediaStream();
   pc.ontrack = (e) => {
@@ -69,7 +70,7 @@ async function whep(url, video, begin = async () => {}) {
   const answered = performance.now();
   if (reply.status !== 201) throw new Error(`WHEP: ${reply.status}: ${body}`);
   const resource = new URL(reply.headers.get('Location'), url).href;
-  await pc.setRemoteDescription({ type: 'answer', sdp: body });
+  await pc.setRemoteDescription({ type: 'answer', sdp: through(body) });
   const close = async () => {
     await fetch(resource, { method: 'DELETE' });
     pc.close();
@@ -101,9 +102,9 @@ function difference(before, after) {
   };
 }
 
-async function measureWHEP(url, warm, span) {
+async function measureWHEP(url, warm, span, through) {
   const video = screen();
-  const session = await whep(url, video);
+  const session = await whep(url, video, undefined, through);
   await wait(warm);
   const before = await received(session.pc);
   const seen = await collect(video, 0, span);
@@ -131,9 +132,36 @@ async function measureFLV(url, warm, span) {
   }
 }
 
-async function measureFloor(warm, span) {
+/** Edits an answer so that its addresses lead to another port. */
+const detour = (from, to) => (to ? (sdp) => sdp.replaceAll(` ${from} typ host`, ` ${to} typ host`) : undefined);
+
+/** From this page by WHIP and back by WHEP. `ports` are the server's and those of links before it. */
+async function measureCast({ whip, whep: play, sound, ports = {} }, warm, span) {
+  const caster = await cast(whip, { sound, through: detour(ports.server, ports.up) });
+  try {
+    return await measureWHEP(play, warm, span, detour(ports.server, ports.down));
+  } finally {
+    await caster.stop();
+  }
+}
+
+let caster;
+/** Publishes until the page is closed; resolves with the ms until the answer. */
+async function keepCasting(whip) {
+  caster = await cast(whip, { sound: true });
+  return caster.answered - caster.posted;
+}
+
+/** Watches a stream for as long as the page lives, and notes when each picture was shown. */
+async function keepWatching(url) {
+  const video = screen(), shown = (globalThis.shown = []);
+  watch(video, (delay) => shown.push({ at: Date.now(), delay }));
+  await whep(url, video);
+}
+
+async function measureFloor(warm, span, options) {
   const video = screen();
-  const stop = await loopback(video);
+  const stop = await loopback(video, options);
   try {
     return await collect(video, warm, span);
   } finally {
@@ -164,4 +192,6 @@ async function measureJoin(url, moment) {
   };
 }
 
-globalThis.measure = { whep: measureWHEP, flv: measureFLV, floor: measureFloor, join: measureJoin };
+globalThis.measure = {
+  whep: measureWHEP, flv: measureFLV, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, keepWatching,
+};

@@ -1,0 +1,174 @@
+// From a browser by WHIP to the server and by WHEP to a browser, beside two
+// connections in one page with nothing between them.
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { binary, freePorts, Lab } from '../lib/lab.mjs';
+import { Link } from '../lib/link.mjs';
+import { median, ms, short, spread, table } from '../lib/numbers.mjs';
+import { forwarding, house, passed } from '../lib/theatre.mjs';
+import { until } from '../../test/browser/lib/until.mjs';
+
+const runs = 3;
+const warm = 4000, span = 8000; // ms
+const silence = 2000; // ms after which a publisher counts as dead
+const conditions = { delay: 20, jitter: 3, loss: 0.02 };
+const ways = [
+  ['floor', 'floor, picture'], ['floorSound', 'floor, with sound'],
+  ['plain', 'server, picture'], ['sound', 'server, with sound'],
+  ['lossy', 'links, picture'], ['lossySound', 'links, with sound'],
+];
+
+export default {
+  name: 'cast',
+  limit: 260,
+  figures: [
+    { id: 'plain', what: 'Chromium by WHIP → server → Chromium by WHEP, half-second mode, barcode to barcode, p50 / p95', must: '≤ floor + 30 / + 50 ms' },
+    { id: 'sound', what: 'the same with sound, beside the floor with sound', must: '≤ floor + 30 / + 50 ms' },
+    { id: 'floor', what: 'its floor: two `RTCPeerConnection`s in one page, no server, without / with sound', must: 'for information' },
+    { id: 'lossy', what: 'through 20 ± 3 ms each way and 2 % loss on both legs, picture / with sound', must: '≤ 160 / 250 ms' },
+    { id: 'one', what: 'packet in → packet out in the server, 1 viewer, p99', must: '≤ 2 ms' },
+    { id: 'hundred', what: 'the same, 100 viewers', must: '≤ 2 ms' },
+    { id: 'back', what: "publisher back → viewer's picture moves, after a kill without goodbye", must: '≤ 1 s' },
+  ],
+
+  async measure() {
+    const seen = [];
+    for (let i = 0; i < runs; i++) seen.push(await run());
+    const of = (way) => [median(seen.map((r) => r[way].p50)), median(seen.map((r) => r[way].p95))];
+    const text = (...ways) => ways.map((w) => of(w).map(short).join(' / ')).join('; ') + ' ms';
+    const within = (way, floor, a, b) => of(way)[0] <= of(floor)[0] + a && of(way)[1] <= of(floor)[1] + b;
+    const one = Math.max(...seen.map((r) => r.part.p99));
+    const hundred = await crowd();
+    const back = await returning();
+    const free = back.filter((b) => b.wait > silence).map((b) => b.moving);
+    return {
+      plain: { measured: `${text('plain')}: ${above(of('plain'), of('floor'))}`, holds: within('plain', 'floor', 30, 50) },
+      sound: { measured: `${text('sound')}: ${above(of('sound'), of('floorSound'))}`, holds: within('sound', 'floorSound', 30, 50) },
+      floor: { measured: text('floor', 'floorSound') },
+      lossy: {
+        measured: text('lossy', 'lossySound'),
+        holds: ['lossy', 'lossySound'].every((w) => of(w)[0] <= 160 && of(w)[1] <= 250),
+      },
+      one: { measured: `≤ ${short(one)} ms`, holds: one <= 2 },
+      hundred: { measured: `≤ ${short(hundred.p99)} ms`, holds: hundred.p99 <= 2 },
+      back: {
+        measured: `${ms(median(free))} after the POST, at most ${ms(Math.max(...free))}; after a POST that comes before the old one counts as dead, see below`,
+        holds: median(free) <= 1000,
+      },
+      details: details(seen, hundred, back),
+    };
+  },
+};
+
+const above = (x, floor) => `floor ${x.map((v, i) => (v >= floor[i] ? '+ ' : '− ') + short(Math.abs(v - floor[i]))).join(' / ')}`;
+
+async function run() {
+  const lab = new Lab();
+  try {
+    const [rtc] = await freePorts(1);
+    const { server, links, page } = await house(lab, { args: ['--rts-mode', 'half-second', `--rtc-addr=127.0.0.1:${rtc}`] });
+    const floor = (sound) => page.evaluate(([w, s, o]) => globalThis.measure.floor(w, s, o), [warm / 2, span, { sound }]);
+    const cast = (options) => page.evaluate(([o, w, s]) => globalThis.measure.cast(o, w, s), [{ whip: links.publish.whip, whep: links.play.whep, ...options }, warm, span]);
+    const result = { floor: of(await floor(false)), floorSound: of(await floor(true)) };
+    const playing = cast({});
+    playing.catch(() => {}); // it is awaited below
+    await pause(warm); // the join is not part of it
+    const before = await forwarding(server);
+    result.plain = of(await playing);
+    result.part = passed(before, await forwarding(server));
+    result.sound = of(await cast({ sound: true }));
+    const [up, down] = [lab.keep(await Link.start(rtc, conditions)), lab.keep(await Link.start(rtc, conditions))];
+    const ports = { server: rtc, up: up.port, down: down.port };
+    result.lossy = of(await cast({ ports }));
+    result.lossySound = of(await cast({ ports, sound: true }));
+    if (up.lost === 0 || down.lost === 0) throw new Error('no datagram took the way through the links');
+    return result;
+  } finally {
+    await lab.close();
+  }
+}
+
+const of = ({ delays, ...rest }) => ({ ...rest, ...spread(delays) });
+
+/** A hundred viewers beside a publisher in a browser. */
+async function crowd() {
+  const lab = new Lab();
+  try {
+    const { server, links, page } = await house(lab, { args: ['--rts-mode', 'half-second'] });
+    await page.evaluate((url) => globalThis.measure.keepCasting(url), links.publish.whip);
+    const viewers = lab.run(binary, ['bench', '--viewers', '100', '--for', '8s', '--whep', links.play.whep]);
+    viewers.catch(() => {}); // it is awaited below
+    await until('a hundred viewers', async () => (await server.metric('millrace_rtc_sessions')) >= 101, { timeout: 30_000 });
+    await pause(2500); // the joins are not part of it
+    const before = await forwarding(server);
+    await pause(4000);
+    const part = passed(before, await forwarding(server));
+    return { ...part, table: (await viewers).out };
+  } finally {
+    await lab.close();
+  }
+}
+
+/** A viewer stays while the publisher's browser is killed and another one comes. */
+async function returning() {
+  const lab = new Lab();
+  try {
+    const { links, page, open } = await house(lab);
+    const seen = [];
+    let caster = await open();
+    await caster.page.evaluate((url) => globalThis.measure.keepCasting(url), links.publish.whip);
+    await page.evaluate((url) => globalThis.measure.keepWatching(url), links.play.whep);
+    const last = () => page.evaluate(() => globalThis.shown.at(-1)?.at ?? 0);
+    for (const wait of [500, 2500, 500, 2500]) { // ms between the kill and the next POST
+      await until('pictures', async () => Date.now() - (await last()) < 100);
+      const next = await open();
+      await caster.browser.kill();
+      await pause(wait);
+      const posted = Date.now(); // evaluate() adds a ms or two
+      const answered = await next.page.evaluate((url) => globalThis.measure.keepCasting(url), links.publish.whip);
+      const moved = await until('the picture moves', () => page.evaluate((at) => globalThis.shown.find((s) => s.at > at)?.at, posted));
+      seen.push({ wait, answered, moving: moved - posted });
+      caster = next;
+    }
+    return seen;
+  } finally {
+    await lab.close();
+  }
+}
+
+function details(seen, hundred, back) {
+  const rows = seen.flatMap((r, i) => ways.map(([id, name]) => {
+    const w = r[id];
+    return [i + 1, name, w.n, ...[w.p50, w.p95, w.p99, w.max].map(short), short(w.fps), w.freezes, short(w.longest), w.unread];
+  }));
+  const stats = seen.flatMap((r, i) => ways.slice(2).map(([id, name]) => {
+    const s = r[id].stats;
+    return [i + 1, name, short(s.jitterVideo), short(s.jitterAudio), short(s.decode), s.lost, s.dropped, s.freezes];
+  }));
+  const [{ plain: { stats: s } }] = seen;
+  return `### Chromium to Chromium
+
+One page draws the barcode of the clock on a canvas, 640x360 at 30 fps and at most 1 Mbit/s, publishes it by WHIP, plays it by
+WHEP, and reads the barcode when \`requestVideoFrameCallback\` says that the picture is shown. The floor is the same canvas sent
+from one \`RTCPeerConnection\` to another in that page. The domain is in half-second mode. The links are UDP relays of this
+bench, one for each leg: ${conditions.delay} ± ${conditions.jitter} ms and ${conditions.loss * 100} % loss in each direction, order kept, timers of 1 ms. Sound is a tone.
+The figures above are medians of ${runs} runs of ${span / 1000} s.
+
+${table(['run', 'way', 'pictures', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'fps', 'freezes', 'longest gap ms', 'unread'], rows)}
+
+The browser played ${s.codecs} (\`${s.profile}\`), ${s.cipher}. What it said:
+
+${table(['run', 'way', 'jitter buffer video ms', 'audio ms', 'decoding ms', 'packets lost', 'pictures dropped', 'freezes'], stats)}
+
+The server's own part, from a datagram's arrival to its last copy's send, as its metric says: 1 viewer, by run,
+${seen.map((r) => `${short(r.part.mean)} / ≤ ${short(r.part.p99)}`).join('; ')} ms (mean / p99); 100 viewers ${short(hundred.mean)} / ≤ ${short(hundred.p99)} ms. What those saw:
+
+${hundred.table.trim()}
+
+**A publisher that comes back.** Its browser is killed; another one publishes the same stream, and the viewer's session stays.
+A name belongs to a publisher until it has been silent for ${silence / 1000} s: an earlier POST is answered then, not refused.
+
+${table(['POST after the kill, ms', 'answered after ms', 'POST → picture moves ms'], back.map((b) => [b.wait, b.answered, b.moving].map(short)))}
+`;
+}
