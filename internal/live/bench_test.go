@@ -224,3 +224,27 @@ func TestHotPathAllocations(t *testing.T) {
 		t.Errorf("Next allocates %v times", got)
 	}
 }
+
+// The cost of a packet for its publisher, with and without frames made of it.
+func BenchmarkWritePacket(b *testing.B) {
+	for _, frames := range []bool{false, true} {
+		b.Run(map[bool]string{false: "packets", true: "frames too"}[frames], func(b *testing.B) {
+			h := newTestHub(b, Options{NewAssembler: newGluer})
+			p := publishTracks(b, h, testName)
+			payload := make([]byte, 1150)
+			if frames {
+				_, _ = poll(subscribe(b, h, testName))
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				pk := &media.Packet{
+					Seq: int64(i), Time: media.Time(i/8) * media.Time(time.Second) / 240, Kind: media.Video, Codec: media.H264,
+					Payload: payload, Key: i%2400 < 8, Start: i%8 == 0, Marker: i%8 == 7,
+				}
+				if err := p.WritePacket(pk); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
