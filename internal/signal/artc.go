@@ -3,7 +3,6 @@ package signal
 import (
 	"context"
 	"encoding/json"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -44,85 +43,108 @@ type artcJSEP struct {
 func (s *Server) ServeARTC(w http.ResponseWriter, r *http.Request) {
 	openToAll(w.Header())
 	if r.Method == http.MethodOptions {
+		w.Header().Set("Accept-Post", typeSDP+", "+typeJSON)
 		preflight(w)
 		return
 	}
-	q := catalog.Request{Protocol: catalog.ARTC, Host: r.Host, RemoteAddr: r.RemoteAddr}
-	_ = setPath(&q, r.URL.EscapedPath()) // for the log, until the body names the stream
-	id, answer, isSDP, err := s.artc(w, r, &q)
-	switch {
-	case err == nil:
-		// Status 200 exactly: the players take no other for a success.
-		send(w, http.StatusOK, typeJSON, encode(artcAnswer{http.StatusOK, "OK", id, artcJSEP{"answer", answer}}))
-	case isSDP:
-		s.refused(q, err).problem(w)
-	default:
-		s.refused(q, err).artc(w)
-	}
-}
-
-// artc does the work of ServeARTC, and fills in q as it learns of it.
-func (s *Server) artc(w http.ResponseWriter, r *http.Request, q *catalog.Request) (id, answer string, isSDP bool, err error) {
+	q := request{Request: catalog.Request{Protocol: catalog.ARTC, Host: r.Host, RemoteAddr: r.RemoteAddr}}
+	path := r.URL.EscapedPath()
+	_ = setPath(&q.Request, path) // for the log, until the body names the stream
 	if r.Method != http.MethodPost {
-		return "", "", false, notAllowed(w.Header(), "POST, OPTIONS")
+		s.refused(q, notAllowed(w.Header(), "POST, OPTIONS")).artc(w)
+		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
 	defer cancel()
 	body, leave, err := s.read(w, r)
+	if isDescription(r, body) { // its type tells even when the body did not come
+		q.Protocol, q.publish = catalog.WHIP, true
+		if err == nil {
+			defer leave()
+			err = s.whip(ctx, w, r, &q, path, body)
+		}
+		if err != nil {
+			s.refused(q, err).problem(w)
+		}
+		return
+	}
+	var g granted
+	if err == nil {
+		defer leave()
+		g, err = s.artc(ctx, &q, body)
+	}
 	if err != nil {
-		return "", "", false, err
+		s.refused(q, err).artc(w)
+		return
 	}
-	defer leave()
-	if isDescription(r, body) {
-		return "", "", true, noPublishing()
-	}
-	target, offer, want, err := parseARTC(body)
+	// Status 200 exactly: the players take no other for a success.
+	send(w, http.StatusOK, typeJSON, encode(artcAnswer{http.StatusOK, "OK", g.id, artcJSEP{"answer", g.answer}}))
+}
+
+// artc does what the body asks for, and fills in q as it learns of it.
+func (s *Server) artc(ctx context.Context, q *request, body string) (granted, error) {
+	o, err := parseARTC(body)
+	q.publish = o.publish
 	if err != nil {
-		return "", "", false, err
+		return granted{}, err
 	}
-	target.RemoteAddr = q.RemoteAddr
-	*q = target
-	id, answer, err = s.play(ctx, target, offer, want)
-	return id, answer, false, err
+	q.Host, q.App, q.Stream, q.Path, q.AuthKey = o.target.Host, o.target.App, o.target.Stream, o.target.Path, o.target.AuthKey
+	if q.publish {
+		return s.publish(ctx, *q, o.offer, sdp.Ingest{})
+	}
+	return s.play(ctx, *q, o.offer, o.wish)
 }
 
 // isDescription tells WHIP from ARTC. The official players send their JSON as a
 // web form, so only application/sdp says anything.
 func isDescription(r *http.Request, body string) bool {
-	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return t == typeSDP || strings.HasPrefix(strings.TrimSpace(body), "v=0")
+	return isType(r, typeSDP) || strings.HasPrefix(strings.TrimSpace(body), "v=0")
 }
 
-// parseARTC reads the body of a request to play.
-func parseARTC(body string) (catalog.Request, *sdp.Offer, wish, error) {
+// artcOrder is what the body of an ARTC request asks for.
+type artcOrder struct {
+	publish bool // known even where the rest is wrong
+	target  catalog.Request
+	offer   *sdp.Offer
+	wish    wish // of a viewer
+}
+
+// parseARTC reads the body of a request to play or to publish. Which of them it
+// is says its field, not its offer: a player's version 2.2 publishes sendrecv.
+func parseARTC(body string) (o artcOrder, err error) {
 	var a artcRequest
-	no := func(err error) (catalog.Request, *sdp.Offer, wish, error) {
-		return catalog.Request{Protocol: catalog.ARTC}, nil, wish{}, err
-	}
 	if err := json.Unmarshal([]byte(body), &a); err != nil {
-		return no(badRequest("the body is not the JSON of an ARTC request: " + err.Error()))
+		return o, badRequest("the body is not the JSON of an ARTC request: " + err.Error())
 	}
+	o.publish = present(a.PushStream)
+	var field, url string
 	switch {
-	case present(a.PushStream):
-		return no(noPublishing())
+	case o.publish && len(a.PullStreams) > 0:
+		return o, badRequest("the request has both push_stream and pull_streams")
+	case o.publish:
+		field = "push_stream"
+		if json.Unmarshal(a.PushStream, &url) != nil {
+			return o, badRequest("push_stream is not a string")
+		}
 	case len(a.PullStreams) != 1:
-		return no(badRequest("pull_streams has not exactly one element"))
-	case a.JSEP.Type != "offer" || a.JSEP.SDP == "":
-		return no(badRequest("jsep is not an offer"))
+		return o, badRequest("the request has neither push_stream nor exactly one element of pull_streams")
+	default:
+		field, url = "pull_streams[0].url", a.PullStreams[0].URL
+		o.wish = wish{video: present(a.PullStreams[0].Video), audio: present(a.PullStreams[0].Audio)}
+		if o.wish == (wish{}) { // a client that leaves the choice to its offer
+			o.wish = wish{video: true, audio: true}
+		}
 	}
-	q, err := parseURL(a.PullStreams[0].URL)
-	if err != nil {
-		return no(badRequest("pull_streams[0].url: " + err.Error()))
+	if a.JSEP.Type != "offer" || a.JSEP.SDP == "" {
+		return o, badRequest("jsep is not an offer")
 	}
-	offer, err := sdp.ParseOffer(a.JSEP.SDP)
-	if err != nil {
-		return no(badRequest("jsep.sdp: " + err.Error()))
+	if o.target, err = parseURL(url); err != nil {
+		return o, badRequest(field + ": " + err.Error())
 	}
-	want := wish{video: present(a.PullStreams[0].Video), audio: present(a.PullStreams[0].Audio)}
-	if !want.video && !want.audio { // a client that leaves the choice to its offer
-		want = wish{video: true, audio: true}
+	if o.offer, err = sdp.ParseOffer(a.JSEP.SDP); err != nil {
+		return o, badRequest("jsep.sdp: " + err.Error())
 	}
-	return q, offer, want, nil
+	return o, nil
 }
 
 // present says whether a field is there and not empty.

@@ -15,15 +15,15 @@ import (
 // of it. It takes over r, and returns it or the variant's reader, which is then
 // the caller's; on an error there is none.
 func (s *Server) choose(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish, r *live.Reader, mode catalog.Mode) (*live.Reader, sdp.Selection, error) {
-	if w.audio && needsOpus(offer, r) {
-		variant, err := s.convert(ctx, q, offer, w, r, mode)
+	if variant := soundFor(offer, r); w.audio && variant != "" {
+		converted, err := s.convert(ctx, q, offer, w, r, mode, variant)
 		if err != nil {
 			r.Close()
 			return nil, sdp.Selection{}, err
 		}
-		if variant != nil {
+		if converted != nil {
 			r.Close()
-			r = variant
+			r = converted
 		}
 	}
 	video, audio := w.tracks(r)
@@ -38,19 +38,28 @@ func (s *Server) choose(ctx context.Context, q catalog.Request, offer *sdp.Offer
 	return r, sel, nil
 }
 
-// needsOpus says whether the viewer can hear the stream only after conversion.
-func needsOpus(offer *sdp.Offer, r *live.Reader) bool {
+// soundFor names the variant of the stream that the viewer can hear, "" where
+// that is the stream itself or no conversion helps.
+func soundFor(offer *sdp.Offer, r *live.Reader) string {
 	_, audio := r.Tracks()
-	return audio != nil && audio.Codec == media.AAC && offer.TakesOpus() && !offer.TakesAAC()
+	switch {
+	case audio == nil:
+	case audio.Codec == media.AAC && offer.TakesOpus() && !offer.TakesAAC():
+		return live.VariantOpus
+	case audio.Codec == media.Opus && offer.TakesAAC() && !offer.TakesOpus():
+		return live.VariantAAC
+	}
+	return ""
 }
 
-// convert returns a reader of the stream's Opus variant. It is nil without an
-// error when there is none to be had and a picture to show all the same. The
+// convert returns a reader of the named variant of the stream. It is nil without
+// an error when there is none to be had and a picture to show all the same. The
 // source's reader stays open meanwhile, so that its stream is not given up.
-func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish, source *live.Reader, mode catalog.Mode) (*live.Reader, error) {
-	video, _ := w.tracks(source)
+func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish, source *live.Reader, mode catalog.Mode, variant string) (*live.Reader, error) {
+	video, audio := w.tracks(source)
+	useless := "the stream's audio is " + audio.Codec.String() + ", the offer takes none, and "
 	if mode == catalog.HalfSecond {
-		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: "the stream's audio is AAC, the offer takes none, and a half-second domain converts nothing"}
+		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: useless + "a half-second domain converts nothing"}
 	}
 	picture := video != nil && offer.Wants(media.Video)
 	if picture {
@@ -58,7 +67,7 @@ func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offe
 			return nil, err // before a conversion is started for nobody
 		}
 	}
-	r, _, err := s.admission.Play(ctx, q, live.VariantOpus)
+	r, _, err := s.admission.Play(ctx, q, variant)
 	if err == nil {
 		return r, nil
 	}
@@ -67,7 +76,7 @@ func (s *Server) convert(ctx context.Context, q catalog.Request, offer *sdp.Offe
 	case errors.As(err, &denied), ctx.Err() != nil, errors.Is(err, live.ErrShutdown):
 		return nil, err
 	case !picture && errors.Is(err, live.ErrNotFound):
-		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: "the stream's audio is AAC, the offer takes none, and this server cannot convert it"}
+		return nil, &sdp.Mismatch{Reason: reason.Codec, Detail: useless + "this server cannot convert it"}
 	case !picture:
 		return nil, err
 	}
@@ -91,7 +100,7 @@ func (s *Server) silent(q catalog.Request, r *live.Reader, audio *media.Track) {
 	switch {
 	case audio != nil:
 		s.metrics.mute(q.Protocol, reason.Codec)
-	case r.Name().Variant == live.VariantOpus:
+	case r.Name().Variant != "":
 		s.metrics.mute(q.Protocol, reason.NoDecoder)
 	}
 }

@@ -54,11 +54,6 @@ func badRequest(detail string) error {
 	return &fault{http.StatusBadRequest, reason.BadRequest, detail}
 }
 
-// noPublishing refuses WHIP and ARTC publishers.
-func noPublishing() error {
-	return &fault{http.StatusNotImplemented, reason.UnsupportedMsg, "this server takes streams over RTMP, not over WebRTC"}
-}
-
 // explain translates an error into HTTP. It is the only place that does.
 func explain(err error) refusal {
 	var (

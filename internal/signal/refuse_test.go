@@ -56,7 +56,10 @@ func TestRefusals(t *testing.T) {
 			offer := file(t, "whep-n-M.sdp")
 			artc := s.ask("POST", "/live/demo", artcBody(t, artcURL("demo"), "rts audio", "rts video", offer))
 			whep := s.ask("POST", "/whep/live/demo?auth_key="+goodKey, offer, "Content-Type", "application/sdp")
-			for proto, r := range map[string]reply{"artc": artc, "whep": whep} {
+			const mine = "mine"
+			push := s.ask("POST", "/live/mine", pushBody(t, artcURL(mine), file(t, "whip-n-M.sdp")))
+			whip := s.ask("POST", "/live/mine?auth_key="+goodKey, file(t, "whip-n-M.sdp"), "Content-Type", "application/sdp")
+			for proto, r := range map[string]reply{"artc": artc, "whep": whep, "artc publisher": push, "whip": whip} {
 				if r.status != tt.status || r.header.Get("X-Tengine-Error") != tt.tengine {
 					t.Errorf("%s: status %d, X-Tengine-Error %q", proto, r.status, r.header.Get("X-Tengine-Error"))
 				}
@@ -69,16 +72,25 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("%s: trace %q is not in the log", proto, trace)
 				}
 			}
-			if m := artc.fields(t); m["code"] != float64(tt.status) || m["message"] != tt.detail || m["reason"] != string(tt.reason) {
-				t.Errorf("ARTC body %v", m)
+			for _, r := range []reply{artc, push} {
+				if m := r.fields(t); m["code"] != float64(tt.status) || m["message"] != tt.detail || m["reason"] != string(tt.reason) {
+					t.Errorf("ARTC body %v", m)
+				}
 			}
-			m := whep.fields(t)
-			if m["type"] != "about:blank" || m["title"] != http.StatusText(tt.status) || m["status"] != float64(tt.status) || m["detail"] != tt.detail ||
-				m["code"] != string(tt.reason) || whep.header.Get("Content-Type") != "application/problem+json" {
-				t.Errorf("WHEP body %v", m)
+			for _, r := range []reply{whep, whip} {
+				m := r.fields(t)
+				if m["type"] != "about:blank" || m["title"] != http.StatusText(tt.status) || m["status"] != float64(tt.status) || m["detail"] != tt.detail ||
+					m["code"] != string(tt.reason) || r.header.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("WHEP or WHIP body %v", m)
+				}
 			}
-			if n := s.readers(); n != 0 {
-				t.Errorf("%d readers left", n)
+			if n := s.readers(); n != 0 || s.publishing(mine) {
+				t.Errorf("%d readers left, a publisher %v", n, s.publishing(mine))
+			}
+			for _, proto := range []string{"artc", "whip"} {
+				if got := s.counters("millrace_signal_publish_refused_total")[proto+" "+string(tt.reason)]; got != 1 {
+					t.Errorf("publisher by %s: counted %v", proto, got)
+				}
 			}
 			for _, proto := range []string{"artc", "whep"} {
 				if got := s.counters("millrace_signal_refused_total")[proto+" "+string(tt.reason)]; got != 1 {

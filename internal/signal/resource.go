@@ -1,80 +1,107 @@
 package signal
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
+	"millrace/internal/live"
 	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
 )
 
-// resource serves the URL of one WHEP session.
-func (s *Server) resource(w http.ResponseWriter, r *http.Request, sealed string) error {
+// resource serves the URL of one session.
+func (s *Server) resource(w http.ResponseWriter, r *http.Request, q request, sealed string) error {
 	if r.Method != http.MethodDelete && r.Method != http.MethodPatch {
 		return notAllowed(w.Header(), "DELETE, PATCH, OPTIONS")
 	}
 	t, ok := s.seal.read(sealed)
 	if !ok {
-		return noSuchSession()
+		return errNoSession
 	}
 	if r.Method == http.MethodPatch {
-		return s.patch(w, r, t)
+		return s.patch(w, r, q, t)
 	}
-	if !s.peers.Close(t.session, reason.ClosedByPeer) {
-		return noSuchSession()
+	ended := s.peers.Close(t.session, reason.ClosedByPeer)
+	s.ice.end(t.session)
+	if !ended {
+		return errNoSession
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-func noSuchSession() error {
-	return &fault{http.StatusNotFound, reason.NotFound, "there is no such session"}
-}
+var errNoSession = &fault{http.StatusNotFound, reason.NotFound, "there is no such session"}
 
-// patch takes candidates that a viewer found later. They are not needed: the
-// viewer's checks arrive from them all the same. New ICE credentials, which
-// mean a restart, are refused with the status for servers that do only one of
-// the two (draft-ietf-wish-whep section 4.4); viewers then make a new session.
-func (s *Server) patch(w http.ResponseWriter, r *http.Request, t ticket) error {
+// patch takes candidates that the peer found later, or its new ICE credentials
+// (RFC 9725 section 4.3; the WHEP draft has the same). Candidates are not
+// needed: checks arrive from them all the same.
+func (s *Server) patch(w http.ResponseWriter, r *http.Request, q request, t ticket) error {
 	if !isType(r, typeFragment) {
 		return &fault{http.StatusUnsupportedMediaType, reason.BadRequest, "the body must be " + typeFragment}
-	}
-	match := r.Header.Get("If-Match")
-	if match != "" && match != "*" && match != t.etag() {
-		return &fault{http.StatusPreconditionFailed, reason.BadRequest, "If-Match does not name this ICE session"}
 	}
 	body, err := s.receive(w, r)
 	if err != nil {
 		return err
 	}
-	ufrags, ok := readFragment(body)
-	if !ok {
-		return badRequest("the body is no SDP fragment")
+	f, err := sdp.ParseFragment(body)
+	if err != nil {
+		return badRequest(err.Error())
 	}
-	for _, u := range ufrags {
-		if iceTag(u) == t.ice {
-			continue
-		}
-		return &fault{http.StatusUnprocessableEntity, reason.UnsupportedMsg, "ICE restarts are not possible here: make a new session"}
+	ours, ice, err := s.renew(t, f, r.Header.Values("If-Match"))
+	if err != nil {
+		return err
 	}
-	w.Header().Set("ETag", t.etag())
-	w.WriteHeader(http.StatusNoContent)
+	w.Header().Set("ETag", etag(ice))
+	if ours == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	s.metrics.restarts.WithLabelValues(string(q.Protocol)).Inc()
+	s.log.Info("ICE restarted", "stream", q.App+"/"+q.Stream, "session", t.session, "proto", string(q.Protocol), "peer", q.RemoteAddr)
+	send(w, http.StatusOK, typeFragment, []byte(sdp.Restarted(t.mid, *ours)))
 	return nil
 }
 
-// readFragment finds the ICE user names in an SDP fragment (RFC 8840 section 9).
-func readFragment(body string) (ufrags []string, ok bool) {
-	for line := range strings.SplitSeq(body, "\n") {
-		line = strings.TrimRight(line, "\r")
-		switch {
-		case line == "":
-		case len(line) < 2 || line[1] != '=':
-			return nil, false
-		default:
-			ok = true
-		}
-		if v, found := strings.CutPrefix(line, "a=ice-ufrag:"); found {
-			ufrags = append(ufrags, v)
+// renew answers new ICE credentials with ours (section 4.3.3), which are nil
+// where f has none. What goes wrong leaves the session as it was.
+func (s *Server) renew(t ticket, f sdp.Fragment, conditions []string) (ours *sdp.Transport, ice string, err error) {
+	// Of two restarts at once, the second knows of the first.
+	s.ice.mu.Lock()
+	defer s.ice.mu.Unlock()
+	now := s.ice.of(t)
+	switch {
+	case now == "":
+		return nil, "", errNoSession
+	case len(conditions) == 0:
+		return nil, "", &fault{http.StatusPreconditionRequired, reason.BadRequest, "If-Match must name the ICE session, or be * for a restart"}
+	case !matches(conditions, etag(now)):
+		return nil, "", &fault{http.StatusPreconditionFailed, reason.BadRequest, "If-Match does not name this ICE session"}
+	case f.Ufrag == "" || iceTag(f.Ufrag) == now:
+		return nil, now, nil
+	case f.Pwd == "":
+		return nil, "", badRequest("the fragment has a new ice-ufrag and no ice-pwd")
+	}
+	made, err := s.peers.Restart(t.session, f.Ufrag, f.Pwd)
+	switch {
+	case errors.Is(err, live.ErrNotFound):
+		return nil, "", errNoSession
+	case err != nil:
+		return nil, "", noSession(err)
+	}
+	ice = iceTag(f.Ufrag)
+	s.ice.set(t.session, ice)
+	return &made, ice, nil
+}
+
+// matches compares entity tags strongly (RFC 9110 section 13.1.1).
+func matches(conditions []string, tag string) bool {
+	for _, list := range conditions {
+		for one := range strings.SplitSeq(list, ",") {
+			if one = strings.TrimSpace(one); one == "*" || one == tag {
+				return true
+			}
 		}
 	}
-	return ufrags, ok
+	return false
 }

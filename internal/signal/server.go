@@ -2,11 +2,8 @@ package signal
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"millrace/internal/catalog"
 	"millrace/internal/live"
@@ -14,12 +11,15 @@ import (
 	"millrace/internal/wire/sdp"
 )
 
-// Admission decides who may play what.
+// Admission decides who may play and who may publish what.
 type Admission interface {
 	// Play returns a reader of the requested stream, which the caller owns.
 	// It waits, bounded by ctx, until the stream's tracks are known. Its
 	// errors are *catalog.Denied and those of package live.
 	Play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error)
+	// Publish makes the caller the publisher of the requested stream. It may
+	// wait, bounded by ctx, for one that is most likely dead. Errors as above.
+	Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error)
 }
 
 // Peers makes and ends WebRTC sessions.
@@ -29,6 +29,14 @@ type Peers interface {
 	// is neither a *catalog.Denied nor one of package live means that no
 	// further session can be made now.
 	Play(offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode catalog.Mode) (id string, t sdp.Transport, err error)
+	// Publish receives what rec says from the offerer, for p. As for Play, it
+	// does not block, and on success the session owns p.
+	Publish(offer *sdp.Offer, rec sdp.Reception, p *live.Publisher) (id string, t sdp.Transport, err error)
+	// Restart gives a session new ICE credentials, the peer's being ufrag and
+	// pwd. Of t, Ufrag, Pwd and Candidates are set. It does not block. The
+	// error is live.ErrNotFound when there is no session of this id, and means
+	// in any case that nothing has changed.
+	Restart(id, ufrag, pwd string) (t sdp.Transport, err error)
 	// Close ends a session; false means that there is none of this id.
 	Close(id string, why reason.Reason) bool
 }
@@ -42,6 +50,7 @@ type Server struct {
 	log       *slog.Logger
 	metrics   *Metrics
 	seal      seal
+	ice       *iceMarks
 	pending   chan struct{}
 }
 
@@ -53,7 +62,7 @@ func New(c Config, adm Admission, peers Peers, log *slog.Logger, m *Metrics) *Se
 	c = c.withDefaults()
 	return &Server{
 		config: c, admission: adm, peers: peers, log: log, metrics: m,
-		seal: newSeal(), pending: make(chan struct{}, c.MaxPending),
+		seal: newSeal(), ice: newICEMarks(), pending: make(chan struct{}, c.MaxPending),
 	}
 }
 
@@ -83,48 +92,4 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body string, leav
 	}
 	leave, err = s.enter()
 	return body, leave, err
-}
-
-// refused counts and logs a refusal, and returns what to tell the client. The
-// trace is in the log and in the answer, so that a user's report finds its line.
-func (s *Server) refused(q catalog.Request, err error) refusal {
-	f := explain(err)
-	f.trace = rand.Text()
-	s.metrics.refuse(q.Protocol, f.reason)
-	s.log.Info("viewer refused", "stream", q.App+"/"+q.Stream, "session", f.trace, "proto", string(q.Protocol),
-		"peer", q.RemoteAddr, "reason", string(f.reason), "err", err)
-	return f
-}
-
-// wish says which media a viewer asks for besides what its offer says.
-type wish struct{ video, audio bool }
-
-// play makes a session for an offer and returns its id and the answer.
-func (s *Server) play(ctx context.Context, q catalog.Request, offer *sdp.Offer, w wish) (id, answer string, err error) {
-	began := time.Now()
-	r, mode, err := s.admission.Play(ctx, q, "")
-	if err != nil {
-		return "", "", err
-	}
-	r, sel, err := s.choose(ctx, q, offer, w, r, mode)
-	if err != nil {
-		return "", "", err
-	}
-	id, transport, err := s.peers.Play(offer, sel, r, mode)
-	if err != nil {
-		r.Close()
-		return "", "", noSession(err)
-	}
-	s.metrics.answer(q.Protocol, time.Since(began))
-	s.log.Debug("viewer answered", "stream", r.Name().String(), "session", id, "proto", string(q.Protocol), "peer", q.RemoteAddr)
-	return id, offer.Answer(sel, transport), nil
-}
-
-// noSession gives an error of Peers that has no word yet the one for it.
-func noSession(err error) error {
-	var denied *catalog.Denied
-	if errors.As(err, &denied) || live.ReasonOf(err) != reason.Internal {
-		return err
-	}
-	return &catalog.Denied{Reason: reason.Limit, Detail: "no further session can be made: " + err.Error()}
 }

@@ -69,6 +69,25 @@ func (a *admission) Play(ctx context.Context, q catalog.Request, variant string)
 	return r, a.mode, nil
 }
 
+func (a *admission) Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error) {
+	a.mu.Lock()
+	a.asked, a.wants = append(a.asked, q), append(a.wants, "publish")
+	a.mu.Unlock()
+	if a.deny != nil {
+		if err := a.deny(q, "publish"); err != nil {
+			return nil, err
+		}
+	}
+	if q.AuthKey != goodKey {
+		return nil, &catalog.Denied{Reason: reason.Auth, Detail: "denied by req auth: invalid"}
+	}
+	p, err := a.hub.AwaitPublish(ctx, live.Name{Domain: "play.test", App: q.App, Stream: q.Stream}, string(q.Protocol), q.RemoteAddr)
+	if err != nil {
+		return nil, fmt.Errorf("admit publisher: %w", err)
+	}
+	return p, nil
+}
+
 func (a *admission) last() catalog.Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -86,9 +105,20 @@ type peers struct {
 	fail error
 
 	mu       sync.Mutex
-	sessions map[string]*live.Reader
+	sessions map[string]func(reason.Reason)
 	sel      sdp.Selection
+	rec      sdp.Reception
 	closed   []reason.Reason
+	restarts []string // the peers' credentials
+}
+
+func (p *peers) begin(close func(reason.Reason)) (string, sdp.Transport) {
+	id := fmt.Sprintf("Sess-_%d", len(p.sessions))
+	p.sessions[id] = close
+	return id, sdp.Transport{
+		Ufrag: "ours", Pwd: "0123456789abcdefABCDEF", VideoSSRC: 1, VideoRTXSSRC: 2, AudioSSRC: 3,
+		Candidates: []sdp.Candidate{{IP: netip.MustParseAddr("127.0.0.1"), Port: 8000}},
+	}
 }
 
 func (p *peers) Play(_ *sdp.Offer, sel sdp.Selection, r *live.Reader, _ catalog.Mode) (string, sdp.Transport, error) {
@@ -97,10 +127,34 @@ func (p *peers) Play(_ *sdp.Offer, sel sdp.Selection, r *live.Reader, _ catalog.
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id := fmt.Sprintf("Sess-_%d", len(p.sessions))
-	p.sessions[id], p.sel = r, sel
-	return id, sdp.Transport{
-		Ufrag: "ours", Pwd: "0123456789abcdefABCDEF", VideoSSRC: 1, VideoRTXSSRC: 2, AudioSSRC: 3,
+	p.sel = sel
+	id, t := p.begin(func(reason.Reason) { r.Close() })
+	return id, t, nil
+}
+
+func (p *peers) Publish(_ *sdp.Offer, rec sdp.Reception, pub *live.Publisher) (string, sdp.Transport, error) {
+	if p.fail != nil {
+		return "", sdp.Transport{}, p.fail
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rec = rec
+	id, t := p.begin(pub.Close)
+	return id, t, nil
+}
+
+func (p *peers) Restart(id, ufrag, pwd string) (sdp.Transport, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return sdp.Transport{}, p.fail
+	}
+	if p.sessions[id] == nil {
+		return sdp.Transport{}, fmt.Errorf("restart: %w", live.ErrNotFound)
+	}
+	p.restarts = append(p.restarts, ufrag+" "+pwd)
+	return sdp.Transport{
+		Ufrag: fmt.Sprintf("again%d", len(p.restarts)), Pwd: "0123456789abcdefABCDEF",
 		Candidates: []sdp.Candidate{{IP: netip.MustParseAddr("127.0.0.1"), Port: 8000}},
 	}, nil
 }
@@ -108,9 +162,9 @@ func (p *peers) Play(_ *sdp.Offer, sel sdp.Selection, r *live.Reader, _ catalog.
 func (p *peers) Close(id string, why reason.Reason) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r, ok := p.sessions[id]
+	end, ok := p.sessions[id]
 	if ok {
-		r.Close()
+		end(why)
 		delete(p.sessions, id)
 		p.closed = append(p.closed, why)
 	}
@@ -144,7 +198,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newStage serves as a node does: WHEP below /whep/, the rest is ARTC.
+// newStage serves as a node does: WHEP and WHIP below their prefixes, the rest is ARTC.
 func newStage(t *testing.T, c signal.Config, suppliers ...live.Supplier) *stage {
 	t.Helper()
 	s := &stage{t: t, hub: live.NewHub(live.Options{}), registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
@@ -155,10 +209,11 @@ func newStage(t *testing.T, c signal.Config, suppliers ...live.Supplier) *stage 
 		s.hub.AddSupplier(sup)
 	}
 	s.adm = &admission{hub: s.hub, mode: catalog.SubSecond}
-	s.peers = &peers{sessions: map[string]*live.Reader{}}
+	s.peers = &peers{sessions: map[string]func(reason.Reason){}}
 	server := signal.New(c, s.adm, s.peers, slog.New(slog.NewTextHandler(s.log, nil)), signal.NewMetrics(s.registry))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/whep/", server.ServeWHEP)
+	mux.HandleFunc("/whip/", server.ServeWHIP)
 	mux.HandleFunc("/", server.ServeARTC)
 	s.web = httptest.NewServer(mux)
 	t.Cleanup(func() {
@@ -196,6 +251,16 @@ func (s *stage) readers() (n int) {
 		n += st.Readers
 	}
 	return n
+}
+
+// publishing says whether somebody publishes a stream.
+func (s *stage) publishing(stream string) bool {
+	for _, st := range s.hub.Stats() {
+		if st.Name.Stream == stream && st.Publishing {
+			return true
+		}
+	}
+	return false
 }
 
 // counters returns the values of a metric by its labels' values.
@@ -267,7 +332,7 @@ func (s *stage) ask(method, path, body string, headers ...string) reply {
 		s.t.Fatal(err)
 	}
 	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+		req.Header.Add(headers[i], headers[i+1])
 	}
 	res, err := s.web.Client().Do(req)
 	if err != nil {
@@ -312,6 +377,19 @@ func artcBody(t testing.TB, url, amsid, vmsid, offer string) string {
 	b, err := json.Marshal(map[string]any{
 		"version": 2, "sdk_version": "0.0.1", "mode": "live",
 		"pull_streams": []any{pull}, "jsep": map[string]string{"type": "offer", "sdp": offer},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// pushBody makes the body of an ARTC publish request.
+func pushBody(t testing.TB, url, offer string) string {
+	t.Helper()
+	b, err := json.Marshal(map[string]any{
+		"version": 2, "sdk_version": "0.0.1", "mode": "rtc",
+		"push_stream": url, "jsep": map[string]string{"type": "offer", "sdp": offer},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// ticket is what a WHEP session's URL says: which session it is, and a mark of
-// the ICE credentials that it was made with.
-type ticket struct{ session, ice string }
+// ticket is what a session's URL says: which session it is, a mark of the ICE
+// credentials that it was made with, and the m-line that they belong to.
+type ticket struct{ session, ice, mid string }
 
-// etag identifies the ICE session (RFC 9725 section 4.3.1). It is strong.
-func (t ticket) etag() string { return `"` + t.ice + `"` }
+// etag identifies an ICE session (RFC 9725 section 4.3.1). It is strong.
+func etag(ice string) string { return `"` + ice + `"` }
 
 // iceTag makes a mark of an ICE user name.
 func iceTag(ufrag string) string {
@@ -41,7 +41,7 @@ func (s seal) mac(text string) string {
 
 // write returns a path segment. Session ids are of the URL-safe alphabet.
 func (s seal) write(t ticket) string {
-	text := t.session + "." + t.ice
+	text := t.session + "." + t.ice + "." + hex.EncodeToString([]byte(t.mid))
 	return text + "." + s.mac(text)
 }
 
@@ -53,5 +53,8 @@ func (s seal) read(segment string) (ticket, bool) {
 	}
 	text := segment[:at]
 	at = strings.LastIndexByte(text, '.')
-	return ticket{text[:at], text[at+1:]}, true
+	mid, _ := hex.DecodeString(text[at+1:]) // as write encoded it
+	text = text[:at]
+	at = strings.LastIndexByte(text, '.')
+	return ticket{text[:at], text[at+1:], string(mid)}, true
 }

@@ -1,0 +1,86 @@
+package signal
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// take answers an offer that was read. An error is a refusal: nothing was
+// answered yet.
+type take func(ctx context.Context, w http.ResponseWriter, r *http.Request, q *request, path, body string) error
+
+// serveHTTPOffers serves the endpoints and the sessions of WHIP or WHEP, which
+// are below prefix. q tells the two apart.
+func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix string, q request, offers take) {
+	openToAll(w.Header())
+	w.Header().Set("Accept-Post", typeSDP)
+	if r.Method == http.MethodOptions {
+		preflight(w)
+		return
+	}
+	q.Host, q.RemoteAddr = r.Host, r.RemoteAddr
+	path := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
+	var err error
+	if endpoint, id, ok := cutSession(path); ok {
+		if err = setPath(&q.Request, endpoint); err == nil {
+			err = s.resource(w, r, q, id)
+		} else {
+			err = badRequest(err.Error())
+		}
+	} else {
+		err = s.endpoint(w, r, &q, path, offers)
+	}
+	if err != nil {
+		s.refused(q, err).problem(w)
+	}
+}
+
+// endpoint serves the URL of a stream.
+func (s *Server) endpoint(w http.ResponseWriter, r *http.Request, q *request, path string, offers take) error {
+	if err := setPath(&q.Request, path); err != nil {
+		return badRequest(err.Error())
+	}
+	if r.Method != http.MethodPost {
+		return notAllowed(w.Header(), "POST, OPTIONS")
+	}
+	if !isType(r, typeSDP) {
+		return errNoSDP
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
+	defer cancel()
+	body, leave, err := s.read(w, r)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return offers(ctx, w, r, q, path, body)
+}
+
+// cutSession splits "/app/stream/id".
+func cutSession(path string) (endpoint, id string, ok bool) {
+	if strings.Count(path, "/") != 3 {
+		return "", "", false
+	}
+	at := strings.LastIndexByte(path, '/')
+	return path[:at], path[at+1:], true
+}
+
+// token returns the auth_key of the query or, for clients that have a field for
+// a bearer token and none for a query, that.
+func token(r *http.Request) string {
+	if key := authKey(r.URL.RawQuery); key != "" {
+		return key
+	}
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(key)
+}
+
+func isType(r *http.Request, want string) bool {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && t == want
+}
