@@ -26,7 +26,7 @@ func get(h http.Handler, method, target string) *httptest.ResponseRecorder {
 
 func TestPages(t *testing.T) {
 	h := serve(t)
-	for target, title := range map[string]string{"/": "Try RTS", "/calibrate": "Time calibrator"} {
+	for target, title := range map[string]string{"/": "Try RTS", "/publish": "Publish", "/calibrate": "Time calibrator"} {
 		w := get(h, "GET", target)
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "<title>"+title) {
 			t.Errorf("%s: %d %q", target, w.Code, w.Body)
@@ -53,7 +53,7 @@ func TestPagesFindTheirAssets(t *testing.T) {
 	types := map[string]string{
 		".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
 	}
-	for _, target := range []string{"/", "/calibrate"} {
+	for _, target := range []string{"/", "/publish", "/calibrate"} {
 		body := get(h, "GET", target).Body.String()
 		if strings.Contains(body, "<style") || regexp.MustCompile(`<script[^>]*>[^<]`).MatchString(body) {
 			t.Errorf("%s has an inline script or style", target)
@@ -159,7 +159,7 @@ func TestPatternsDoNotCollide(t *testing.T) {
 		mux.Handle(p, h)
 	}
 	for target, want := range map[string]int{
-		"/": 200, "/calibrate": 200, "/clock": 200, "/demo.json": 200, "/assets/none.js": 404, "/live/demo.flv": 418,
+		"/": 200, "/publish": 200, "/calibrate": 200, "/clock": 200, "/demo.json": 200, "/assets/none.js": 404, "/live/demo.flv": 418,
 	} {
 		if w := get(mux, "GET", target); w.Code != want {
 			t.Errorf("%s: %d, want %d", target, w.Code, want)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DelayLog, median, words } from './delay';
+import { Trace, median, words } from './delay';
 
 test('median', () => {
   expect(median([])).toBeUndefined();
@@ -9,7 +9,7 @@ test('median', () => {
 });
 
 test('the log forgets what is old and looks at the last two seconds', () => {
-  const log = new DelayLog(10_000);
+  const log = new Trace(10_000);
   for (let at = 0; at <= 20_000; at += 1000) log.push(at, at / 10);
   expect(log.all().length).toBe(11);
   expect(log.median(20_000)).toBe(1900);

@@ -1,18 +1,19 @@
-// Delays as they were measured, picture by picture.
+// Figures as they were measured: delays picture by picture, rates each while.
 
 export interface Sample {
   at: number; // ms, of performance.now()
-  delay: number; // ms
+  value: number;
 }
 
-export class DelayLog {
+/** The samples of the last while. */
+export class Trace {
   private samples: Sample[] = [];
 
   /** span is how long samples are kept, in ms. */
   constructor(readonly span = 30_000) {}
 
-  push(at: number, delay: number): void {
-    this.samples.push({ at, delay });
+  push(at: number, value: number): void {
+    this.samples.push({ at, value });
     const first = this.samples.findIndex((s) => at - s.at <= this.span);
     if (first > 0) this.samples.splice(0, first);
   }
@@ -27,7 +28,7 @@ export class DelayLog {
 
   /** The median of the last `window` ms; undefined when nothing was measured. */
   median(now: number, window = 2000): number | undefined {
-    const recent = this.samples.filter((s) => now - s.at <= window).map((s) => s.delay);
+    const recent = this.samples.filter((s) => now - s.at <= window).map((s) => s.value);
     return median(recent);
   }
 }

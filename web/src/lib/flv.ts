@@ -3,11 +3,11 @@
 
 import type Mpegts from 'mpegts.js';
 import type { Options, Playback, Reception } from './playback';
-import { ended, PlayError, refused, unreachable, unsupported, type Problem } from './problem';
+import { ended, Failure, refused, unreachable, unsupported, type Problem } from './problem';
 
 export async function startFLV(o: Options): Promise<Playback> {
   const { default: mpegts } = await import('mpegts.js');
-  if (!mpegts.getFeatureList().mseLivePlayback) throw new PlayError(unsupported('Media Source Extensions'));
+  if (!mpegts.getFeatureList().mseLivePlayback) throw new Failure(unsupported('Media Source Extensions'));
   o.signal.throwIfAborted();
   mpegts.LoggingControl.applyConfig({ enableAll: false });
   return new Session(o, mpegts);

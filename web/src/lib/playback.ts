@@ -8,6 +8,7 @@ export interface Reception {
   lost?: number; // packets, since the beginning
   received?: number;
   dropped?: number; // pictures that were decoded too late or not at all
+  behind?: number; // ms that pictures take from the server to the screen, about
 }
 
 export interface Playback {
@@ -24,7 +25,7 @@ export interface Options {
   signal: AbortSignal;
 }
 
-/** Throws PlayError. It returns when media is on its way. */
+/** Throws Failure. It returns when media is on its way. */
 export type Start = (o: Options) => Promise<Playback>;
 
 /** Turns a growing count of bytes into kbit/s. */

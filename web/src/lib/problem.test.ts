@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PlayError, problemOf, refused, unreachable } from './problem';
+import { Failure, problemOf, refused, unreachable } from './problem';
 
 test.each([
   [{ status: 404 }, /Nobody is publishing/, true],
@@ -23,7 +23,7 @@ test("the server's own sentence is told", () => {
 });
 
 test('any error becomes a problem', () => {
-  expect(problemOf(new PlayError(unreachable))).toBe(unreachable);
+  expect(problemOf(new Failure(unreachable))).toBe(unreachable);
   expect(problemOf(new TypeError('Failed to fetch'))).toBe(unreachable);
   expect(problemOf(new Error('odd')).advice).toBe('odd');
 });

@@ -12,3 +12,33 @@ export function withStereo(sdp: string): string {
     /(^|;)\s*stereo=/.test(parameters) ? line : `${head}${parameters};stereo=1${end}`,
   );
 }
+
+const line = (sdp: string, name: string) => new RegExp(`^a=${name}:(.*?)\\r?$`, 'm').exec(sdp)?.[1] ?? '';
+
+/** The fragment that asks for an ICE restart with the credentials of an offer (RFC 9725 section 4.3.3). */
+export function restartFragment(offer: string): string {
+  const m = /^m=.*?(?=\r?$)/m.exec(offer)?.[0] ?? '';
+  const first = offer.slice(offer.indexOf(m));
+  return [
+    ...(line(offer, 'group') ? [`a=group:${line(offer, 'group')}`] : []),
+    m,
+    `a=mid:${line(first, 'mid')}`,
+    `a=ice-ufrag:${line(offer, 'ice-ufrag')}`,
+    `a=ice-pwd:${line(offer, 'ice-pwd')}`,
+    '',
+  ].join('\r\n');
+}
+
+/** An answer with the credentials and candidates of the fragment that answers a restart. */
+export function restarted(answer: string, fragment: string): string {
+  const [ufrag, pwd] = [line(fragment, 'ice-ufrag'), line(fragment, 'ice-pwd')];
+  const candidates = fragment.match(/^a=(candidate:.*|end-of-candidates)$/gm) ?? [];
+  const lines = answer
+    .split(/\r?\n/)
+    .filter((l) => !/^a=(candidate:|end-of-candidates)/.test(l))
+    .map((l) => l.replace(/^(a=ice-ufrag:).*/, (_, head: string) => head + ufrag).replace(/^(a=ice-pwd:).*/, (_, head: string) => head + pwd));
+  // They belong to the first m-line, which all others are bundled with.
+  const second = lines.findIndex((l, i) => l.startsWith('m=') && lines.slice(0, i).some((before) => before.startsWith('m=')));
+  const at = second < 0 ? lines.length - 1 : second;
+  return [...lines.slice(0, at), ...candidates.map((c) => c.trimEnd()), ...lines.slice(at)].join('\r\n');
+}

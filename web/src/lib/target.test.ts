@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { typed } from './target';
+import { artcOf, ingest, typed } from './target';
 
 const here = 'localhost:8080';
 const key = '1763640000-0-0-abc';
@@ -26,4 +26,27 @@ test.each(['', 'demo', 'live/', 'a/b/c', 'live/.hidden', 'live/a b', 'live/%2e',
 
 test('another server is named', () => {
   expect(() => typed('artc://play.example.com/live/demo', '', here)).toThrow(/play\.example\.com/);
+});
+
+test.each([
+  [`artc://localhost:8080/live/mine?auth_key=${key}`, `/live/mine?auth_key=${key}`],
+  [` https://localhost:8080/whip/live/mine?auth_key=${key} `, `/live/mine?auth_key=${key}`],
+  [`rtmp://localhost/live/mine?auth_key=${key}`, `/live/mine?auth_key=${key}`],
+  [`artc://push.localhost:8080/live/mine`, `/live/mine`],
+  [`artc://[::1]:8080/live/mine`, `/live/mine`],
+  ['live/mine', '/live/mine'],
+])('a publish address: %s', (address, whip) => {
+  for (const here of ['localhost:8080', '192.168.1.7:8443']) {
+    expect(ingest(address, here)).toEqual({ name: 'live/mine', whip });
+  }
+});
+
+test('another server than this is not published to', () => {
+  expect(() => ingest('artc://push.example.com/live/mine', 'localhost:8080')).toThrow('https://push.example.com/publish');
+  expect(ingest('artc://push.example.com/live/mine', 'push.example.com:8443').whip).toBe('/live/mine');
+  expect(() => ingest('mine', 'localhost')).toThrow(/such as live/);
+});
+
+test('an ARTC address is the WHEP one by another way', () => {
+  expect(artcOf(`/whep/live/mine?auth_key=${key}`, here)).toBe(`artc://${here}/live/mine?auth_key=${key}`);
 });

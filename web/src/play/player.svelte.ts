@@ -1,8 +1,8 @@
 import { BarcodeReader, delayOf } from '../lib/barcode';
 import type { ServerClock } from '../lib/clock';
-import { DelayLog } from '../lib/delay';
+import { Trace } from '../lib/delay';
 import type { Playback, Reception, Start } from '../lib/playback';
-import { PlayError, problemOf, unsupported, type Problem } from '../lib/problem';
+import { Failure, problemOf, unsupported, type Problem } from '../lib/problem';
 
 export type State = 'stopped' | 'connecting' | 'playing' | 'stalled' | 'failed';
 
@@ -17,11 +17,12 @@ export class Player {
   retrying = $state(false);
   delay = $state<number>(); // ms, median of 2 s
   unread = $state(false); // pictures come, but without a barcode
+  estimated = $state(false); // the delay is not read from the picture, but added up
   size = $state('');
   fps = $state<number>();
   firstPicture = $state<number>(); // ms from the start
   reception = $state.raw<Reception>({});
-  readonly log = new DelayLog();
+  readonly log = new Trace();
 
   private playback: Playback | undefined;
   private abort: AbortController | undefined;
@@ -39,6 +40,8 @@ export class Player {
     private readonly clock: ServerClock,
     /** The URL may change: keys expire. */
     private readonly url: () => Promise<string>,
+    /** How long pictures take to the server, in ms, where the page knows it: it publishes them. */
+    private readonly upstream?: () => number | undefined,
   ) {}
 
   get running(): boolean {
@@ -50,7 +53,7 @@ export class Player {
     this.state = 'connecting';
     const abort = (this.abort = new AbortController());
     try {
-      if (!('requestVideoFrameCallback' in video)) throw new PlayError(unsupported('requestVideoFrameCallback'));
+      if (!('requestVideoFrameCallback' in video)) throw new Failure(unsupported('requestVideoFrameCallback'));
       const url = await this.url();
       abort.signal.throwIfAborted();
       this.started = performance.now();
@@ -81,7 +84,7 @@ export class Player {
 
   private forget(): void {
     this.delay = this.fps = this.firstPicture = undefined;
-    this.unread = false;
+    this.unread = this.estimated = false;
     this.size = '';
     this.reception = {};
     this.pictures = [];
@@ -136,6 +139,12 @@ export class Player {
     this.fps = first && last && now - first.at > 500 ? ((last.count - first.count) * 1000) / (now - first.at) : undefined;
     const playback = this.playback;
     const reception = await playback?.reception();
-    if (reception && playback === this.playback) this.reception = reception;
+    if (!reception || playback !== this.playback) return;
+    this.reception = reception;
+    const before = this.upstream?.();
+    this.estimated = false;
+    if (!this.unread || before === undefined || reception.behind === undefined) return;
+    this.estimated = true;
+    this.log.push(performance.now(), before + reception.behind);
   }
 }
