@@ -104,7 +104,17 @@ func checkAccepted(t *testing.T, m *Media, md *pion.MediaDescription, i int, s S
 	if !has("sendonly") || msid != "rts "+track || !slices.Contains(sources, own+" cname:rts") || !slices.Contains(sources, own+" msid:rts "+track) {
 		t.Errorf("m-line %d: msid %q, ssrc %q", i, msid, sources)
 	}
-	if md.MediaName.Formats[0] != strconv.Itoa(int(f.PT)) || has("ssrc-group") != (f.RTXPT != 0) {
+	var formats []string
+	repeats := false
+	for _, f := range append([]*Format{f}, s.Others...) {
+		if f.MLine == i {
+			formats = append(formats, strconv.Itoa(int(f.PT)))
+			if f.RTXPT != 0 {
+				formats, repeats = append(formats, strconv.Itoa(int(f.RTXPT))), true
+			}
+		}
+	}
+	if !slices.Equal(md.MediaName.Formats, formats) || has("ssrc-group") != repeats {
 		t.Errorf("m-line %d: formats %v for %+v", i, md.MediaName.Formats, f)
 	}
 }
@@ -141,7 +151,8 @@ func TestPionAccepts(t *testing.T) {
 	}
 }
 
-// newPeer returns a PeerConnection that wants to receive, its offer made.
+// newPeer returns a PeerConnection. If it wants to receive anything, its offer
+// is made.
 func newPeer(t *testing.T, data bool, kinds ...webrtc.RTPCodecType) *webrtc.PeerConnection {
 	t.Helper()
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
@@ -163,6 +174,14 @@ func newPeer(t *testing.T, data bool, kinds ...webrtc.RTPCodecType) *webrtc.Peer
 			t.Fatal(err)
 		}
 	}
+	if kinds != nil || data {
+		propose(t, pc)
+	}
+	return pc
+}
+
+func propose(t *testing.T, pc *webrtc.PeerConnection) {
+	t.Helper()
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +189,6 @@ func newPeer(t *testing.T, data bool, kinds ...webrtc.RTPCodecType) *webrtc.Peer
 	if err := pc.SetLocalDescription(offer); err != nil {
 		t.Fatal(err)
 	}
-	return pc
 }
 
 // The transport of a bundle whose first line is rejected is that of the first

@@ -29,6 +29,9 @@ func ParseFragment(body string) (Fragment, error) {
 }
 
 func parseFragment(body string) (f Fragment, err error) {
+	if strings.TrimSpace(body) == "" {
+		return f, errors.New("the fragment is empty")
+	}
 	text, err := normalize(body)
 	if err != nil {
 		return f, err

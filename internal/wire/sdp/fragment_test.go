@@ -35,7 +35,7 @@ func TestParseFragment(t *testing.T) {
 
 func TestParseFragmentRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, body, want string }{
-		{"empty", "", "is no line"},
+		{"empty", "\r\n", "is empty"},
 		{"only a line", "m=audio 9 RTP/AVP 0\n", "has no attribute"},
 		{"JSON", `{"candidate":""}`, "is no line"},
 		{"blank line inside", "a=mid:0\n\na=mid:0\n", "is no line"},

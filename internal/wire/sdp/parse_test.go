@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -207,16 +208,25 @@ func FuzzParseOffer(f *testing.F) {
 	f.Add(plain)
 	f.Add(native("MP4A-ADTS/44100/2", "", "bframe-enabled=1;"))
 	f.Add(native("MP4A-LATM/24000/2", "a=fmtp:97 cpresent=0\n", "BFrame-enabled=1;"))
+	f.Add(ownPublisher("a=rtpmap:97 MP4A-LATM/48000/2\na=fmtp:97 config=400023203fc0;cpresent=0\n", sendsH264))
+	f.Add(ownPublisher(sendsADTS, sendsH264+"a=ssrc-group:FID 5 6\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\na=rid:a send pt=96\na=rid:b send\na=simulcast:send a,b;~b\n"))
 	f.Fuzz(func(t *testing.T, body string) {
 		o, err := ParseOffer(body)
 		if err != nil {
 			return
 		}
-		for _, v := range []*media.Track{nil, plainH264, bframes} {
+		for _, v := range []*media.Track{nil, plainH264, bframes, videoOf(media.VP8), videoOf(media.H265)} {
 			for _, a := range []*media.Track{nil, opus, aacLC, aacHE} {
 				if s, err := o.SelectPlay(v, a); err == nil {
 					checkAnswer(t, o, s, ours)
 				}
+			}
+		}
+		for _, in := range []Ingest{{}, {Carried: true}} {
+			if r, err := o.SelectPublish(in); err == nil {
+				checkReception(t, o, r, ours)
+			} else if m := (*Mismatch)(nil); !errors.As(err, &m) || m.Reason == "" || len(m.Detail) > 1000 {
+				t.Errorf("%v", err)
 			}
 		}
 	})

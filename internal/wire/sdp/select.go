@@ -60,8 +60,8 @@ type Selection struct {
 	Others []*Format
 }
 
-// Mismatch is the error of SelectPlay: the offer and the stream have nothing,
-// or not enough, in common.
+// Mismatch is the error of SelectPlay and SelectPublish: the offer and the
+// stream, or what the server takes, have nothing, or not enough, in common.
 type Mismatch struct {
 	Reason reason.Reason // reason.Codec or reason.BFrames
 	Detail string        // a sentence for the peer
@@ -76,7 +76,7 @@ func (m *Mismatch) Error() string { return string(m.Reason) + ": " + m.Detail }
 func (o *Offer) SelectPlay(video, audio *media.Track) (Selection, error) {
 	var s Selection
 	var err error
-	if s.Video, err = o.selectVideo(video); err != nil {
+	if s.Video, s.Others, err = o.selectVideo(video); err != nil {
 		return Selection{}, err
 	}
 	s.Audio = o.selectAudio(audio)

@@ -13,7 +13,7 @@ func (o *Offer) takeVideo(in Ingest) (*Source, error) {
 	}
 	m := &o.Media[line]
 	composition := m.composition(Direction.Sends)
-	p, codec, framing := m.ingestVideo(in, composition != 0)
+	p, c := m.ingestVideo(in, composition != 0)
 	if p == nil {
 		want := "H264 with packetization-mode=1"
 		if in.Carried {
@@ -21,8 +21,8 @@ func (o *Offer) takeVideo(in Ingest) (*Source, error) {
 		}
 		return nil, &Mismatch{reason.Codec, "the offer's video is " + m.names() + "; this server takes " + want}
 	}
-	s := m.source(line, codec, framing, p)
-	if s.BFrames = composition != 0 && takesBFrames(p); s.BFrames {
+	s := m.source(line, c.codec, c.framing, p)
+	if s.BFrames = composition != 0 && c.reorders && takesBFrames(p); s.BFrames {
 		s.Ext.CompositionTime = composition
 	}
 	return s, nil
@@ -31,21 +31,18 @@ func (o *Offer) takeVideo(in Ingest) (*Source, error) {
 // ingestVideo picks the payload type to receive, nil when there is none: H264
 // wherever it stands, and else, where they are let in, the offer's favourite of
 // the others.
-func (m *Media) ingestVideo(in Ingest, composition bool) (*Payload, media.Codec, Framing) {
+func (m *Media) ingestVideo(in Ingest, composition bool) (*Payload, *videoCodec) {
 	if p := m.ingestH264(composition); p != nil {
-		return p, media.H264, FramingH264
+		return p, videoCodecOf(media.H264)
 	}
-	if in.Carried {
-		for i := range m.Payloads {
-			p := &m.Payloads[i]
-			for _, c := range carried {
-				if c.match(p) {
-					return p, c.codec, c.framing
-				}
+	for i := range m.Payloads {
+		for c := range videoCodecs {
+			if in.Carried && videoCodecs[c].match(&m.Payloads[i]) {
+				return &m.Payloads[i], &videoCodecs[c]
 			}
 		}
 	}
-	return nil, 0, 0
+	return nil, nil
 }
 
 // ingestH264 prefers what announces B-frames, since only an encoder that makes

@@ -10,29 +10,53 @@ import (
 
 // selectVideo returns nil without an error when there is nothing to send or
 // the offer asks for no picture.
-func (o *Offer) selectVideo(t *media.Track) (*Format, error) {
+func (o *Offer) selectVideo(t *media.Track) (f *Format, others []*Format, err error) {
 	line := o.line("video", Direction.Receives)
 	if t == nil || line < 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	m := &o.Media[line]
-	if t.Codec != media.H264 {
+	if f, err = m.sendVideo(line, t); err != nil {
+		return nil, nil, err
+	}
+	for _, c := range videoCodecs {
+		if c.codec == t.Codec {
+			continue
+		}
+		if other, err := m.sendVideo(line, &media.Track{Kind: media.Video, Codec: c.codec}); err == nil {
+			others = append(others, other)
+		}
+	}
+	return f, others, nil
+}
+
+// sendVideo chooses the payload type that a track is sent in. The error is a
+// *Mismatch.
+func (m *Media) sendVideo(line int, t *media.Track) (*Format, error) {
+	c := videoCodecOf(t.Codec)
+	if c == nil {
 		return nil, &Mismatch{reason.Codec, "the stream's video is " + t.Codec.String() + ", which cannot be sent over WebRTC"}
 	}
-	if m.find(isH264) == nil {
-		return nil, &Mismatch{reason.Codec, "the stream's video is H264 and the offer takes no H264 with packetization-mode=1"}
+	if m.find(c.match) == nil {
+		return nil, &Mismatch{reason.Codec, "the stream's video is " + t.Codec.String() + "; the offer takes " + m.names()}
 	}
 	composition := m.composition(Direction.Receives)
-	reorders := func(p *Payload) bool { return composition != 0 && takesBFrames(p) }
-	allowed := isH264
+	reorders := func(p *Payload) bool { return composition != 0 && c.reorders && takesBFrames(p) }
+	allowed := c.match
 	if t.Reorder {
-		allowed = func(p *Payload) bool { return isH264(p) && reorders(p) }
+		allowed = func(p *Payload) bool { return c.match(p) && reorders(p) }
 		if m.find(allowed) == nil {
 			return nil, &Mismatch{reason.BFrames, "the stream has B-frames and the offer does not announce that it can reorder pictures"}
 		}
 	}
-	p := m.bestH264(t, allowed)
-	f := m.format(Direction.Receives, line, media.H264, FramingH264, p)
+	p := m.find(allowed)
+	switch t.Codec {
+	case media.H264:
+		p = m.bestH264(t, allowed)
+	case media.H265:
+		p = m.bestH265(t, allowed)
+	}
+	f := m.format(Direction.Receives, line, t.Codec, c.framing, p)
 	f.Ext.PlayoutDelay = m.extension(Direction.Receives, uriPlayoutDelay)
 	if f.BFrames = reorders(p); f.BFrames {
 		f.Ext.CompositionTime = composition
