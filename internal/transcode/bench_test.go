@@ -29,7 +29,7 @@ func BenchmarkConverter(b *testing.B) {
 			b.Run(fmt.Sprintf("%d/bent=%v", rate, bent), func(b *testing.B) {
 				c := encodeAAC(b, music(rate), rate, 2, "-b:a", "128k")
 				v := newVoice()
-				conv, _, err := newConverter(v, c.track.Config)
+				conv, _, err := newConverter(v, c.track)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"errors"
+	"time"
 
 	"millrace/internal/media"
 )
@@ -11,42 +12,79 @@ type decoder interface {
 	// Decode returns the samples of one raw access unit, interleaved and
 	// valid until the next call. After an error only Reset helps.
 	Decode(au []byte) ([]float32, error)
+	// Samples is how many samples per channel an access unit stands for, even
+	// if it cannot be decoded.
+	Samples(au []byte) int
 	// Reset makes the decoder forget what was before.
 	Reset()
 }
 
-// maxRefused is how many frames in a row, from the first on, a decoder may
-// refuse before it is taken for the wrong one.
-const maxRefused = 50
+const (
+	// maxRefused is how many frames in a row, from the first on, a decoder may
+	// refuse before it is taken for the wrong one.
+	maxRefused = 50
+	// maxConceal is the longest gap that is filled; what is longer stays one.
+	// Senders that fall silent (DTX) send every 400 ms.
+	maxConceal = time.Second
+	// minConceal is the shortest one; stamps may be rounded to milliseconds.
+	minConceal = 5 * time.Millisecond
+)
 
-// converter is the sound of one stream on its way from AAC to Opus, in process.
+// converter is the sound of one stream on its way from one codec to another, in
+// process.
 type converter struct {
 	voice   *voice
 	decoder decoder
+	// conceal returns about n samples per channel to put in the place of what is
+	// missing before the access unit next. nil: the clock takes up what is
+	// missing, as for sources whose stamps are too rough to tell a loss.
+	conceal func(n int, next []byte) []float32
 	counts  *counts
-	silence int // samples of a frame that cannot be decoded
 	refused int // frames since the start, while none was decoded
 	decoded bool
 }
 
-// newConverter returns a converter for an AudioSpecificConfig and the packets
-// that complete what v was fed before. It fails with errUnsupported.
-func newConverter(v *voice, config []byte) (*converter, []*media.Frame, error) {
-	d, err := newLCDecoder(config)
+// newConverter returns a converter for a track, and the packets that complete
+// what v was fed before. It fails with errUnsupported.
+func newConverter(v *voice, t *media.Track) (*converter, []*media.Frame, error) {
+	c := &converter{voice: v, counts: v.counts}
+	var rate, channels int
+	switch t.Codec {
+	case media.AAC:
+		d, err := newLCDecoder(t.Config)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.decoder, rate, channels = d, d.rate, d.channels
+	case media.Opus:
+		d, err := newOpusDecoder(t)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.decoder, c.conceal, rate, channels = d, d.Conceal, outputRate, d.channels
+	default:
+		return nil, nil, errUnsupported
+	}
+	rest, err := v.configure(rate, channels)
 	if err != nil {
 		return nil, nil, err
 	}
-	rest, err := v.configure(d.rate, d.channels)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &converter{voice: v, decoder: d, counts: v.counts, silence: lcSamples}, rest, nil
+	return c, rest, nil
 }
 
-// push takes the next AAC frame and returns the Opus frames that are complete
-// with it, none to three. It fails, with errUnsupported, when the sound turns
-// out to be another kind of AAC than was announced. f is not kept.
+// push takes the next frame and returns the packets that are complete with it.
+// It fails, with errUnsupported, when the sound turns out to be of another kind
+// than was announced. f is not kept.
 func (c *converter) push(f *media.Frame) ([]*media.Frame, error) {
+	var out []*media.Frame
+	if c.conceal != nil && !f.Discontinuity {
+		off := c.voice.off(f.PTS)
+		if c.late(f, off) {
+			c.counts.late()
+			return nil, nil
+		}
+		out = c.bridge(f, off)
+	}
 	if f.Discontinuity || c.voice.jumps(f.PTS) {
 		// What the decoder kept does not overlap with what comes.
 		c.decoder.Reset()
@@ -58,9 +96,37 @@ func (c *converter) push(f *media.Frame) ([]*media.Frame, error) {
 		}
 		c.counts.concealed()
 		c.decoder.Reset()
-		pcm = c.voice.ebb(c.silence)
+		pcm = c.voice.ebb(c.decoder.Samples(f.Data))
 	} else {
 		c.decoded = true
 	}
-	return c.voice.write(sound{pcm, f.PTS, f.Capture, f.Arrived, f.Discontinuity}), nil
+	return append(out, c.voice.write(sound{pcm, f.PTS, f.Capture, f.Arrived, f.Discontinuity})...), nil
+}
+
+// tolerance is how far a stamp may be off before it tells of missing sound.
+func (c *converter) tolerance(f *media.Frame) time.Duration {
+	return max(minConceal, samplesLong(int64(c.decoder.Samples(f.Data)), c.voice.rate)*3/4)
+}
+
+// late says whether f came after something was put in its place.
+func (c *converter) late(f *media.Frame, off time.Duration) bool {
+	return off < -c.tolerance(f) && off > -maxSkip
+}
+
+// bridge fills the gap before f, if there is one that can be filled.
+func (c *converter) bridge(f *media.Frame, off time.Duration) []*media.Frame {
+	if off <= c.tolerance(f) || off > maxConceal {
+		return nil
+	}
+	pcm := c.conceal(int(off*time.Duration(c.voice.rate)/time.Second), f.Data)
+	if len(pcm) == 0 {
+		return nil
+	}
+	c.counts.missed()
+	long := samplesLong(int64(len(pcm)/c.voice.channels), c.voice.rate)
+	s := sound{pcm: pcm, at: f.PTS.Add(-long), capture: f.Capture, arrived: f.Arrived}
+	if s.capture != 0 {
+		s.capture -= int64(long)
+	}
+	return c.voice.write(s)
 }

@@ -15,6 +15,10 @@ type recorder struct{ pcm []float64 }
 
 func (r *recorder) Delay() int { return 120 }
 
+func (r *recorder) Reset() {}
+
+func (r *recorder) Track() *media.Track { return opusTrack(1, 120) }
+
 func (r *recorder) Encode(pcm []float32, packet []byte) (int, error) {
 	for _, v := range pcm {
 		r.pcm = append(r.pcm, float64(v))
@@ -43,7 +47,7 @@ func broken(t *testing.T, rate int, spoil func([]*media.Frame) []*media.Frame) (
 	v := newVoice()
 	v.newEncoder = func(int) (encoder, error) { return ear, nil }
 	frames := spoil(encodeAAC(t, sine(440, rate, 3*rate, 1), rate, 1, "-b:a", "128k").frames())
-	c, _, err := newConverter(v, frames[0].Track.Config)
+	c, _, err := newConverter(v, frames[0].Track)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +196,7 @@ func FuzzConverter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, au []byte, seed uint64, spread int64) {
 		v := newVoice()
 		v.newEncoder = func(int) (encoder, error) { return &recorder{}, nil }
-		c, _, err := newConverter(v, []byte{0x12, 0x10}) // 44.1 kHz stereo
+		c, _, err := newConverter(v, &media.Track{Kind: media.Audio, Codec: media.AAC, Config: []byte{0x12, 0x10}}) // 44.1 kHz stereo
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// packetLong is the length of an Opus packet.
+const packetLong = 20 * time.Millisecond
+
 // origin is the PTS of the first sample of a test signal.
 const origin = media.Time(5 * time.Second)
 
@@ -101,7 +104,7 @@ func (c clip) frames() []*media.Frame {
 
 func newVoice() *voice {
 	return &voice{
-		newEncoder: newOpusEncoder, filters: &filters{},
+		target: toOpus(), filters: &filters{},
 		counts: &counts{metrics: NewMetrics(prometheus.NewRegistry())},
 	}
 }
@@ -110,7 +113,7 @@ func newVoice() *voice {
 func convert(t testing.TB, frames []*media.Frame) ([]*media.Frame, *voice) {
 	t.Helper()
 	v := newVoice()
-	c, _, err := newConverter(v, frames[0].Track.Config)
+	c, _, err := newConverter(v, frames[0].Track)
 	if err != nil {
 		t.Fatal(err)
 	}

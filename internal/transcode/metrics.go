@@ -25,11 +25,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"path"}),
 		packets: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "millrace_transcode_packets_total",
-			Help: "Opus packets encoded.",
+			Help: "Packets of sound encoded.",
 		}),
 		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "millrace_transcode_drops_total",
-			Help: "Sound that was not converted, in source frames; for timestamp_jump, the gaps.",
+			Help: "Sound that was not converted, in source frames; for timestamp_jump and lost, the gaps.",
 		}, []string{"reason"}),
 		busy: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "millrace_transcode_busy_seconds_total",
@@ -55,6 +55,12 @@ func (c *counts) concealed() { c.failed++; c.drop(reason.DecodeFailed) }
 
 // jumped counts a gap in the stamps.
 func (c *counts) jumped() { c.jumps++; c.drop(reason.TimestampJump) }
+
+// late counts a frame that came after what was put in its place.
+func (c *counts) late() { c.drop(reason.Late) }
+
+// missed counts sound that never came.
+func (c *counts) missed() { c.drop(reason.Lost) }
 
 // lost counts a packet that the encoder refused.
 func (c *counts) lost() { c.gone++; c.drop(reason.Internal) }

@@ -11,14 +11,15 @@ import (
 // Options configure a Supplier.
 type Options struct {
 	// FFmpeg is the path of the program for kinds of AAC that are not decoded
-	// in process (see FindFFmpeg); "" means that there is none.
+	// in process (see FindFFmpeg); "" means that there is none. Opus and AAC-LC
+	// never need it.
 	FFmpeg  string
 	Metrics *Metrics     // required
 	Log     *slog.Logger // nil: silent
 }
 
-// Supplier makes the Opus variant of any stream of a hub, while somebody reads
-// it.
+// Supplier makes the Opus and the AAC variant of any stream of a hub, while
+// somebody reads them.
 type Supplier struct {
 	hub     *live.Hub
 	options Options
@@ -35,8 +36,10 @@ func NewSupplier(hub *live.Hub, o Options) *Supplier {
 	return &Supplier{hub: hub, options: o, filters: &filters{}}
 }
 
-// Supplies says whether n names an Opus variant.
-func (s *Supplier) Supplies(n live.Name) bool { return n.Variant == live.VariantOpus }
+// Supplies says whether n names an Opus or an AAC variant.
+func (s *Supplier) Supplies(n live.Name) bool {
+	return n.Variant == live.VariantOpus || n.Variant == live.VariantAAC
+}
 
 // Supply publishes the variant n of its source until ctx ends or the source
 // does. It fails with what the source fails with, like live.ErrNotFound.
@@ -46,10 +49,12 @@ func (s *Supplier) Supply(ctx context.Context, n live.Name) error {
 		return fmt.Errorf("supply %s: %w", n, err)
 	}
 	defer source.Close()
-	pub, err := s.hub.Publish(n, live.VariantOpus, "")
+	pub, err := s.hub.Publish(n, n.Variant, "")
 	if err != nil {
 		return fmt.Errorf("supply %s: %w", n, err)
 	}
+	// Who wants to begin with a picture now asks whoever has the camera.
+	pub.OnKeyRequest(func() { source.RequestKey() })
 	v := newVariant(s, n, source, pub)
 	err = v.run(ctx)
 	why := live.ReasonOf(err)

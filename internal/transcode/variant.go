@@ -34,9 +34,13 @@ type variant struct {
 
 func newVariant(s *Supplier, n live.Name, source *live.Reader, pub *live.Publisher) *variant {
 	c := &counts{metrics: s.options.Metrics}
+	to := toOpus()
+	if n.Variant == live.VariantAAC {
+		to = toAAC()
+	}
 	return &variant{
 		supplier: s, name: n, source: source, pub: pub, counts: c,
-		voice: &voice{newEncoder: newOpusEncoder, filters: s.filters, counts: c},
+		voice: &voice{target: to, filters: s.filters, counts: c},
 	}
 }
 
@@ -69,10 +73,21 @@ func (v *variant) push(ctx context.Context, f *media.Frame) error {
 	if f.Track.Kind == media.Audio && v.path != pathSame {
 		return v.convert(ctx, f)
 	}
+	if f.Track.Kind == media.Audio && v.overlaps(f) {
+		v.unheard(reason.Late)
+		return nil
+	}
 	// The frame is shared with other readers of the source, and the hub writes
 	// the stream's own times into what it is given. Data stays shared.
 	own := *f
 	return v.write(&own)
+}
+
+// overlaps says whether sound that needs no conversion begins before the end of
+// what was converted last.
+func (v *variant) overlaps(f *media.Frame) bool {
+	late := v.voice.next().Sub(f.PTS)
+	return v.voice.begun && late > 0 && late < maxSkip
 }
 
 // follow notices new tracks.
@@ -108,18 +123,22 @@ func (v *variant) announce(sound *media.Track) {
 	v.pub.Announce(v.video, sound)
 }
 
-// convert moves one frame of sound that is not Opus.
+// convert moves one frame of sound that is not what is wanted.
 func (v *variant) convert(ctx context.Context, f *media.Frame) error {
 	v.mu.Lock()
 	v.counts.frames++
 	v.mu.Unlock()
 	switch v.path {
-	case pathLC:
+	case pathLC, pathOpus:
 		begin := time.Now()
 		out, err := v.converter.push(f)
 		v.counts.worked(begin)
 		if err != nil {
-			v.startProcess(ctx, err)
+			if v.path == pathOpus {
+				v.mute(err)
+			} else {
+				v.startProcess(ctx, err)
+			}
 			return v.convert(ctx, f)
 		}
 		return v.write(out...)

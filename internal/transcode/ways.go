@@ -12,7 +12,8 @@ import (
 // The ways of a stream's sound; also the label of the metric.
 const (
 	pathNone    = "none"    // the source has no sound
-	pathSame    = "same"    // it is Opus already
+	pathSame    = "same"    // it is what is wanted already
+	pathOpus    = "opus"    // Opus, in process
 	pathLC      = "lc"      // AAC-LC, in process
 	pathProcess = "process" // other AAC, by ffmpeg
 	pathMute    = "mute"    // it has sound that this node cannot convert
@@ -20,25 +21,34 @@ const (
 
 // choose finds the way for the sound of v.audio and announces what comes out.
 func (v *variant) choose(ctx context.Context) {
+	v.stop()
+	// What is still on its way dies away before the new sound begins. A lost
+	// right to publish shows at the next frame.
+	_ = v.write(v.voice.finish()...)
 	switch {
 	case v.audio == nil:
 		v.take(pathNone)
 		v.announce(nil)
-	case v.audio.Codec == media.Opus:
+	case v.audio.Codec == v.voice.codec:
 		v.take(pathSame)
 		v.announce(v.audio)
-	case v.audio.Codec != media.AAC:
-		v.mute(errors.New("no decoder for " + v.audio.Codec.String()))
-	default:
+	case v.audio.Codec == media.Opus:
+		v.take(pathOpus)
+		if err := v.startConverter(); err != nil {
+			v.mute(err)
+		}
+	case v.audio.Codec == media.AAC:
 		v.take(pathLC)
 		if err := v.startConverter(); err != nil {
 			v.startProcess(ctx, err)
 		}
+	default:
+		v.mute(errors.New("no decoder for " + v.audio.Codec.String()))
 	}
 }
 
 func (v *variant) startConverter() error {
-	c, rest, err := newConverter(v.voice, v.audio.Config)
+	c, rest, err := newConverter(v.voice, v.audio)
 	if err != nil {
 		return err
 	}
@@ -90,15 +100,20 @@ func (v *variant) mute(because error) {
 // take leaves the present way of the sound, if any, and waits until nothing of
 // it runs; "" takes no other.
 func (v *variant) take(path string) {
+	v.stop()
 	running := v.supplier.options.Metrics.variants
 	if v.path != "" {
 		running.WithLabelValues(v.path).Dec()
 	}
+	if v.path = path; path != "" {
+		running.WithLabelValues(path).Inc()
+	}
+}
+
+// stop ends what converts the sound, and waits for it.
+func (v *variant) stop() {
 	if v.stopProcess != nil {
 		v.stopProcess()
 	}
 	v.converter, v.process, v.stopProcess, v.failed = nil, nil, nil, nil
-	if v.path = path; path != "" {
-		running.WithLabelValues(path).Inc()
-	}
 }

@@ -14,8 +14,20 @@ const (
 	opusComplexity = 5      // of 0..10; higher costs more and is not heard at this rate
 )
 
+// packetSamples is the length of an Opus packet, 20 ms: the least that costs no
+// quality (RFC 6716 section 2.1.4).
+const packetSamples = outputRate / 50
+
 // opusEncoder makes Opus of 64 kbit/s per channel.
-type opusEncoder struct{ encoder *gopus.Encoder }
+type opusEncoder struct {
+	encoder  *gopus.Encoder
+	channels int
+}
+
+// toOpus is how sound becomes Opus.
+func toOpus() target {
+	return target{codec: media.Opus, samples: packetSamples, newEncoder: newOpusEncoder}
+}
 
 // newOpusEncoder returns an encoder for 1 or 2 channels. It runs in the
 // restricted low-delay mode, which looks 2.5 ms ahead instead of 6.5: at this
@@ -37,7 +49,7 @@ func newOpusEncoder(channels int) (encoder, error) {
 	if err := e.SetFrameSize(packetSamples); err != nil {
 		return nil, fmt.Errorf("set frame size: %w", err)
 	}
-	return &opusEncoder{e}, nil
+	return &opusEncoder{e, channels}, nil
 }
 
 // Encode writes the packet for 20 ms of interleaved samples.
@@ -47,6 +59,13 @@ func (e *opusEncoder) Encode(pcm []float32, packet []byte) (int, error) {
 
 // Delay is the encoder's look-ahead in samples of 48 kHz.
 func (e *opusEncoder) Delay() int { return e.encoder.Lookahead() }
+
+// Reset does nothing: what the encoder keeps of the sound before does no harm to
+// what follows a gap.
+func (e *opusEncoder) Reset() {}
+
+// Track describes what the encoder makes.
+func (e *opusEncoder) Track() *media.Track { return opusTrack(e.channels, e.Delay()) }
 
 // opusTrack describes what an encoder makes.
 func opusTrack(channels, delay int) *media.Track {

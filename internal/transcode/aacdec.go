@@ -66,6 +66,9 @@ func (d *lcDecoder) Decode(au []byte) (_ []float32, err error) {
 	return d.pcm, nil
 }
 
+// Samples is the length of an access unit.
+func (d *lcDecoder) Samples([]byte) int { return lcSamples }
+
 // Reset clears the latched error and what was kept of earlier frames.
 func (d *lcDecoder) Reset() {
 	d.feed.load(nil)
