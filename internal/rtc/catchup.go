@@ -15,6 +15,7 @@ const (
 	catchUpFactor = 5                // times the stream's own rate
 	catchUpLeast  = 5_000_000 / 8    // bytes per second
 	catchUpMost   = 1 * time.Second  // a backlog takes no longer than this
+	freshKey      = 1 * time.Second  // behind an older one, a backlog costs more time than a new key frame
 	replayMost    = 10 * time.Second // of media; an older key frame is shown alone
 	replayBytes   = 16 << 20
 )
@@ -25,16 +26,21 @@ func (sh *shard) rewind(g *group, v *viewer, now int64) {
 	key := g.packets.NewestKey()
 	first := g.packets.At(key)
 	if key < 0 || first == nil {
-		v.phase = awaitKey
+		v.wait(v.video.format.Codec, 0)
+		v.session.reader.RequestKey()
 		return
 	}
-	bytes := int64(0)
-	for pos := key; pos < g.cursor; pos++ {
-		if pk := g.packets.At(pos); pk != nil && pk.Kind == media.Video {
-			bytes += int64(len(pk.Payload))
-		}
+	if !v.video.turn(first.Codec) {
+		v.wait(first.Codec, 0)
+		return
 	}
+	bytes, whole := g.backlog(key, now)
 	span := max(time.Duration(now-first.Arrived), time.Millisecond)
+	old := span > freshKey && bytes > burstBytes
+	if (old || !whole) && v.session.reader.RequestKey() && old {
+		v.wait(first.Codec, 0)
+		return
+	}
 	v.pos, v.last, v.budget = key, now, 0
 	v.rate = max(int64(float64(bytes)/span.Seconds()*catchUpFactor), catchUpLeast, int64(float64(bytes)/catchUpMost.Seconds()))
 	if bytes <= burstBytes {
@@ -51,6 +57,29 @@ func (sh *shard) rewind(g *group, v *viewer, now int64) {
 		sh.catching = append(sh.catching, v)
 	}
 	sh.advance(now)
+}
+
+// backlog returns the size of the pictures from key on, and whether none of them
+// miss a packet that was given up.
+func (g *group) backlog(key, now int64) (bytes int64, whole bool) {
+	first, last, held := int64(-1), int64(0), int64(0)
+	for pos := key; pos < g.cursor; pos++ {
+		pk := g.packets.At(pos)
+		if pk == nil || pk.Kind != media.Video {
+			continue
+		}
+		bytes += int64(len(pk.Payload))
+		if first < 0 {
+			first = pk.Seq
+		}
+		if pk.Seq < first {
+			continue
+		}
+		if held++; now-pk.Arrived > int64(givenUp) {
+			last = max(last, pk.Seq-first+1)
+		}
+	}
+	return bytes, held >= last
 }
 
 // advance sends each catching-up viewer what its pace allows by now.
@@ -85,6 +114,10 @@ func (sh *shard) chase(v *viewer, now int64) {
 			v.drop(reason.SkipOverrun, 1)
 			return
 		}
+		if v.phase == awaitKey {
+			return
+		}
+		v.phase = catchUp
 	}
 	v.phase = liveEdge
 	if v.pos > g.cursor { // what the group has yet to forward before that is not for v
@@ -117,8 +150,7 @@ func (sh *shard) sendFrame(g *group, v *viewer) bool {
 	c.split()
 	sh.out.limit = videoRuns
 	for _, s := range c.segments {
-		v.sendRun(sh.out, v.video, c.video[s.from:s.to])
-		sh.began(v)
+		sh.sendSegment(v, s)
 	}
 	return true
 }

@@ -16,35 +16,6 @@ const (
 	staleVideo = 1500 * time.Millisecond
 )
 
-// segment is packets [from, to) of a batch that can leave in one run.
-type segment struct {
-	from, to int
-	key      bool // begins an access unit that decoding can start at
-}
-
-// cutter splits batches into segments, with memory that is used again.
-type cutter struct {
-	audio, video []*media.Packet
-	segments     []segment
-}
-
-// split fills segments from video.
-func (c *cutter) split() {
-	c.segments = c.segments[:0]
-	for i := 0; i < len(c.video); {
-		first := c.video[i]
-		size := len(first.Payload)
-		most := min(maxRunPackets, maxRunBytes/(size+maxHeader+gcmTagLen))
-		j := i + 1
-		for j < len(c.video) && j-i < most && !c.video[j].Start &&
-			len(c.video[j].Payload) <= size && len(c.video[j-1].Payload) == size {
-			j++
-		}
-		c.segments = append(c.segments, segment{i, j, first.Key && first.Start})
-		i = j
-	}
-}
-
 // forward sends what is new in a group's stream to its viewers: first the
 // sound of all, then the pictures of one viewer after the other.
 func (sh *shard) forward(g *group) {
@@ -59,19 +30,19 @@ func (sh *shard) forward(g *group) {
 	oldest := now
 	if len(sh.cut.audio) > 0 {
 		oldest = min(oldest, sh.cut.audio[0].Arrived)
-		g.setOffset(sh.cut.audio[len(sh.cut.audio)-1])
+		g.follow(sh.cut.audio[len(sh.cut.audio)-1], now)
 		sh.forwardAudio(g)
 	}
 	if n := len(sh.cut.video); n > 0 {
 		oldest = min(oldest, sh.cut.video[0].Arrived)
-		g.setOffset(sh.cut.video[n-1])
+		g.follow(sh.cut.video[n-1], now)
 		sh.forwardVideo(g)
 	}
 	sh.out.flush()
 	m, end := sh.server.metrics, time.Now().UnixNano()
 	m.AgeAtSend.Observe(seconds(now - oldest))
 	m.Forward.Observe(seconds(end - oldest))
-	if n := len(sh.cut.video); n > 0 {
+	if n := len(sh.cut.video); n > 0 && sh.cut.video[n-1].Capture != 0 {
 		m.CaptureDelay.Observe(seconds(end - sh.cut.video[n-1].Capture))
 	}
 }
@@ -88,6 +59,9 @@ func (sh *shard) gather(g *group, head, now int64) {
 	staleV, staleA := 0, 0
 	for pos := g.cursor; pos < head; pos++ {
 		pk := g.packets.At(pos)
+		if pk != nil && pk.Kind == media.Video {
+			g.rhythm.see(pk)
+		}
 		switch {
 		case pk == nil: // trimmed: a very starved shard
 			staleV++
@@ -157,14 +131,14 @@ func (sh *shard) forwardVideo(g *group) {
 			continue
 		}
 		if v.phase == liveEdge || v.phase == awaitKey {
-			sh.sendVideo(v)
+			sh.sendVideo(g, v)
 		}
 		yield(i)
 	}
 }
 
 // sendVideo sends the gathered batch to one viewer.
-func (sh *shard) sendVideo(v *viewer) {
+func (sh *shard) sendVideo(g *group, v *viewer) {
 	room := tcpLong
 	if v.phase == awaitKey {
 		room = tcpShort
@@ -174,18 +148,37 @@ func (sh *shard) sendVideo(v *viewer) {
 		v.drop(reason.QueueFull, len(sh.cut.video))
 		return
 	}
-	for _, s := range sh.cut.segments {
-		if v.phase == awaitKey {
-			if !s.key {
-				v.drop(reason.SkipKeyWait, s.to-s.from)
-				v.video.jump = true
-				continue
-			}
-			v.phase = liveEdge
-		}
-		v.sendRun(sh.out, v.video, sh.cut.video[s.from:s.to])
-		sh.began(v)
+	if v.halfSecond {
+		v.announcePlayout(g, &sh.cut)
 	}
+	for _, s := range sh.cut.segments {
+		sh.sendSegment(v, s)
+	}
+}
+
+// sendSegment sends a part of the gathered batch to one viewer, if it can use it.
+func (sh *shard) sendSegment(v *viewer, s segment) {
+	t, pks := v.video, sh.cut.video[s.from:s.to]
+	if c := pks[0].Codec; c != t.format.Codec {
+		if t.passed(pks[0].Seq) { // of before the codec changed
+			v.drop(reason.Late, len(pks))
+			return
+		}
+		if !s.key || !t.turn(c) {
+			v.wait(c, len(pks))
+			return
+		}
+	}
+	if v.phase == awaitKey {
+		if !s.key {
+			v.wait(pks[0].Codec, len(pks))
+			return
+		}
+		v.phase = liveEdge
+	}
+	v.deaf = false
+	v.sendRun(sh.out, t, pks)
+	sh.began(v)
 }
 
 func (sh *shard) began(v *viewer) {

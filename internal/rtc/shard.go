@@ -2,12 +2,10 @@ package rtc
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
 	"millrace/internal/live"
-	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
@@ -47,15 +45,6 @@ type command struct {
 	why    reason.Reason
 	ssrc   uint32
 	lost   []uint16
-}
-
-// group is a shard's viewers of one stream.
-type group struct {
-	packets *live.Packets
-	cursor  int64
-	looked  int64 // Unix ns of when there was last nothing behind cursor
-	viewers []*viewer
-	offset  int64 // capture clock: Unix ns of stream time 0
 }
 
 const (
@@ -126,14 +115,16 @@ func (sh *shard) run(stop <-chan struct{}) {
 			stopping = true
 		}
 		sh.now = time.Now().UnixNano()
+		if !stopping { // what is new comes first: those who join can wait
+			for _, g := range sh.groups {
+				sh.forward(g)
+			}
+		}
 		sh.obey()
 		if stopping {
 			sh.out.flush()
 			sh.count()
 			return
-		}
-		for _, g := range sh.groups {
-			sh.forward(g)
 		}
 		sh.advance(time.Now().UnixNano())
 		sh.out.limit = maxRuns
@@ -153,6 +144,7 @@ func (sh *shard) obey() {
 		switch c.kind {
 		case cmdJoin:
 			sh.join(c.viewer, now)
+			sh.forwardNew()
 		case cmdLeave:
 			sh.leave(c.viewer, c.why)
 		case cmdNACK:
@@ -164,119 +156,14 @@ func (sh *shard) obey() {
 	}
 }
 
-func (sh *shard) join(v *viewer, now int64) {
-	if v.left {
-		return
-	}
-	g := sh.groups[v.packets]
-	if g == nil {
-		g = &group{packets: v.packets, cursor: v.packets.Head(), looked: now}
-		g.setOffset(v.packets.At(g.cursor - 1))
-		sh.groups[v.packets] = g
-		v.packets.Watch(sh.wake)
-	}
-	g.viewers = append(g.viewers, v)
-	sh.nviewers++
-	v.joinAt = now
-	v.joined.Store(true)
-	v.session.lives()
-	if g.offset != 0 {
-		v.sendReports(sh.out, now, g.offset)
-	}
-	if v.video == nil {
-		v.phase = audioOnly
-		return
-	}
-	sh.rewind(g, v, now)
-}
-
-func (sh *shard) leave(v *viewer, why reason.Reason) {
-	if v.left {
-		return
-	}
-	v.left = true
-	s := sh.server
-	if v.joined.Load() {
-		g := sh.groups[v.packets]
-		g.viewers = slices.DeleteFunc(g.viewers, func(w *viewer) bool { return w == v })
-		sh.catching = slices.DeleteFunc(sh.catching, func(w *viewer) bool { return w == v })
-		sh.nviewers--
-		if len(g.viewers) == 0 {
-			g.packets.Unwatch(sh.wake)
-			delete(sh.groups, g.packets)
-		}
-	}
-	sh.out.flush() // nothing may refer to the session's path afterwards
-	peer := ""
-	if p := v.session.path.Load(); p != nil {
-		peer = p.addr.String()
-	}
-	v.session.mu.Lock()
-	err := v.session.failed
-	v.session.mu.Unlock()
-	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader.Name().String(), "proto", "rtc",
-		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
-		"packets", v.totals.packets, "bytes", v.totals.bytes, "lost", v.lost.Load(), "nacked", v.totals.nacked, "resent", v.totals.resent,
-		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
-	v.session.reader.Close()
-	s.sessions.Done()
-}
-
-// repair answers a NACK.
-func (sh *shard) repair(v *viewer, c *command, now int64) {
-	if !v.joined.Load() || v.left {
-		return
-	}
-	t, kind := v.video, media.Video
-	if v.audio != nil && c.ssrc == v.audio.ssrc {
-		t, kind = v.audio, media.Audio
-	}
-	if t == nil || c.ssrc != t.ssrc {
-		return
-	}
-	v.repairs.fill(now)
-	resent := 0
-	for i, low := range c.lost {
-		if v.repairs.left < 1 {
-			v.drop(reason.Limit, len(c.lost)-i)
-			break
-		}
-		if v.resend(sh.out, t, kind, low, now) {
-			v.repairs.left--
-			resent++
-		}
-	}
-	v.totals.nacked += uint64(len(c.lost))
-	sh.server.metrics.NACKed.Add(float64(len(c.lost)))
-	sh.server.metrics.Resent.Add(float64(resent))
-}
-
-// keyFrame answers a PLI. A source that cannot be asked for a key frame leaves
-// one remedy: a viewer that has just joined gets the newest group of pictures
-// once more. Later it would throw away pictures older than those it has shown.
-func (sh *shard) keyFrame(v *viewer, now int64) {
-	sh.server.metrics.PLI.Inc()
-	v.totals.pli++
-	const young, apart = int64(3 * time.Second), int64(500 * time.Millisecond)
-	if v.left || v.video == nil || !v.joined.Load() || now-v.joinAt > young || now-v.replays < apart {
-		return
-	}
-	v.replays = now
-	sh.rewind(sh.groups[v.packets], v, now)
-}
-
-// report sends a tenth of the viewers their sender reports.
-func (sh *shard) report() {
-	now := time.Now().UnixNano()
+// forwardNew forwards what came while the inbox was seen to: a viewer's first
+// pictures are many packets, and those who join come in crowds.
+func (sh *shard) forwardNew() {
 	for _, g := range sh.groups {
-		if g.offset == 0 {
-			continue
-		}
-		for i := sh.turn; i < len(g.viewers); i += reportTurns {
-			g.viewers[i].sendReports(sh.out, now, g.offset)
+		if g.packets.Head() > g.cursor {
+			sh.forward(g)
 		}
 	}
-	sh.turn = (sh.turn + 1) % reportTurns
 }
 
 // count moves the outbox's counters into the metrics.
@@ -300,12 +187,5 @@ func (sh *shard) count() {
 func yield(i int) {
 	if i%16 == 15 {
 		runtime.Gosched()
-	}
-}
-
-// setOffset learns the stream's capture clock from a packet.
-func (g *group) setOffset(pk *media.Packet) {
-	if pk != nil {
-		g.offset = pk.Capture - int64(pk.Time) - pk.Composition
 	}
 }

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	"millrace/internal/media"
@@ -10,78 +11,87 @@ import (
 
 // sendTrack is one RTP stream towards one viewer. Only the viewer's shard uses it.
 type sendTrack struct {
-	format        *sdp.Format
+	numbers
+	format        sendFormat   // of the codec that is sent now
+	formats       []sendFormat // one per codec
 	ssrc, rtxSSRC uint32
 	offset        uint32 // RTP timestamp of stream time 0
-	next          int64  // next sequence number to send, with its roll-overs
 	nextRTX       int64
-	spans         [8]span // how sent numbers map to the log's; oldest first
-	nspans        int
-	jump          bool // the next packet begins a new span
-	numbered      bool // packets carry transport-wide sequence numbers
+	playout       uint32     // the playout delay extension's value
+	firstPlayout  uint32     // the value that it began with
+	announce      media.Time // the picture that tells a new value before the next key frame does
 	packets       uint32
 	octets        uint32
 	resent        [64]resend // guard against repeating a repeat
 }
 
-// span maps the sent numbers from out on to the log's numbers from seq on. A
-// new span begins where packets are left out on purpose: the viewer then sees
-// no gap. A packet that the source lost leaves its gap.
-type span struct{ out, seq int64 }
+// sendFormat is a negotiated format and what follows from it.
+type sendFormat struct {
+	*sdp.Format
+	// same says that a repeat goes out under its first sequence number. It must
+	// be the same to the bit then, or GCM would seal two texts under one nonce:
+	// nothing in the packet may depend on when it is sealed.
+	same bool
+	// numbered says that packets carry transport-wide sequence numbers.
+	numbered bool
+}
 
 type resend struct {
 	out int64
 	at  int64
 }
 
-func newSendTrack(f *sdp.Format, seed []byte) *sendTrack {
+// unannounced is the time of no picture.
+const unannounced = media.Time(math.MinInt64)
+
+// newSendTrack makes the track for f, which others may take the place of. It is
+// nil where f is.
+func newSendTrack(f *sdp.Format, seed []byte, others ...*sdp.Format) *sendTrack {
 	if f == nil {
 		return nil
 	}
 	t := &sendTrack{
-		format: f, jump: true,
 		ssrc: binary.BigEndian.Uint32(seed) | 1, offset: binary.BigEndian.Uint32(seed[4:]),
+		nextRTX: int64(binary.BigEndian.Uint16(seed[10:]) & 0x7fff), announce: unannounced,
 		// 15 bits: a viewer that loses the first packets guesses the roll-over
 		// counter right (RFC 3711 section 3.3.1).
-		next: int64(binary.BigEndian.Uint16(seed[8:]) & 0x7fff), nextRTX: int64(binary.BigEndian.Uint16(seed[10:]) & 0x7fff),
+		numbers: numbers{jump: true, next: int64(binary.BigEndian.Uint16(seed[8:]) & 0x7fff)},
 	}
-	if f.RTXPT != 0 {
-		t.rtxSSRC = t.ssrc ^ 0x5a5a5a5a
+	for _, f := range append([]*sdp.Format{f}, others...) {
+		same := f.RTXPT == 0 && f.NACK
+		t.formats = append(t.formats, sendFormat{f, same, f.Ext.TransportCC != 0 && !same})
+		if f.RTXPT != 0 {
+			t.rtxSSRC = t.ssrc ^ 0x5a5a5a5a
+		}
 	}
-	// Without RTX a repeat goes out under its first sequence number. It must be
-	// the same to the bit then, or GCM would seal two texts under one nonce.
-	t.numbered = f.Ext.TransportCC != 0 && (f.RTXPT != 0 || !f.NACK)
+	t.format = t.formats[0]
 	return t
 }
 
-// place returns the number to send the log's packet seq under.
-func (t *sendTrack) place(seq int64) int64 {
-	if t.jump || t.nspans == 0 {
-		t.jump = false
-		if t.nspans == len(t.spans) {
-			copy(t.spans[:], t.spans[1:])
-			t.nspans--
-		}
-		t.spans[t.nspans] = span{t.next, seq}
-		t.nspans++
+// of returns the format for a codec; nil: the viewer has none.
+func (t *sendTrack) of(c media.Codec) *sendFormat {
+	if t.format.Codec == c {
+		return &t.format
 	}
-	s := t.spans[t.nspans-1]
-	out := s.out + seq - s.seq
-	t.next = max(t.next, out+1)
-	return out
+	for i := range t.formats {
+		if t.formats[i].Codec == c {
+			return &t.formats[i]
+		}
+	}
+	return nil
 }
 
-// sent maps a 16-bit sequence number that the viewer names to the number sent
-// and the log's number. ok is false for one that was not sent lately.
-func (t *sendTrack) sent(low uint16) (out, seq int64, ok bool) {
-	out = t.next - 1 - int64(uint16(t.next-1)-low)
-	for i := t.nspans - 1; i >= 0; i-- {
-		if s := t.spans[i]; out >= s.out {
-			return out, s.seq + out - s.out, true
-		}
+// turn makes the format for a codec the present one, if there is one.
+func (t *sendTrack) turn(c media.Codec) bool {
+	f := t.of(c)
+	if f != nil {
+		t.format = *f
 	}
-	return 0, 0, false
+	return f != nil
 }
+
+// setPlayout sets the playout delay that the track begins with.
+func (t *sendTrack) setPlayout(value uint32) { t.playout, t.firstPlayout = value, value }
 
 // mayResend says whether out was not sent again within the last rtt.
 func (t *sendTrack) mayResend(out, now int64, rtt time.Duration) bool {
@@ -102,10 +112,10 @@ func (t *sendTrack) timestamp(at media.Time) uint32 {
 const maxHeader = 36
 
 // header writes the RTP header of a packet into b, which has maxHeader bytes,
-// and returns its length. It is the same for all packets of an access unit, so
-// that they can share a segmented send. mark and pt come from the caller
+// and returns its length. It is the same for all packets of one Time and Key, so
+// that they can share a segmented send. pt, ssrc and out come from the caller
 // because a repeat differs there.
-func (t *sendTrack) header(b []byte, pk *media.Packet, pt uint8, ssrc uint32, out int64, wide uint16, playout uint32) int {
+func (t *sendTrack) header(b []byte, pk *media.Packet, f *sendFormat, pt uint8, ssrc uint32, out int64, wide uint16) int {
 	b[0] = 0x80
 	b[1] = pt
 	if pk.Marker {
@@ -114,19 +124,23 @@ func (t *sendTrack) header(b []byte, pk *media.Packet, pt uint8, ssrc uint32, ou
 	binary.BigEndian.PutUint16(b[2:], uint16(out))
 	binary.BigEndian.PutUint32(b[4:], t.timestamp(pk.Time))
 	binary.BigEndian.PutUint32(b[8:], ssrc)
-	ext := &t.format.Ext
+	ext := &f.Ext
 	n := rtpHeaderLen + 4
-	if t.numbered {
+	if f.numbered {
 		b[n] = ext.TransportCC<<4 | 1
 		binary.BigEndian.PutUint16(b[n+1:], wide)
 		n += 3
 	}
-	if pk.Key && ext.PlayoutDelay != 0 {
+	playout, tells := t.playout, pk.Key || pk.Time == t.announce
+	if f.same {
+		playout, tells = t.firstPlayout, pk.Key
+	}
+	if tells && ext.PlayoutDelay != 0 {
 		b[n] = ext.PlayoutDelay<<4 | 2
 		b[n+1], b[n+2], b[n+3] = byte(playout>>16), byte(playout>>8), byte(playout)
 		n += 4
 	}
-	if t.format.BFrames {
+	if f.BFrames {
 		// 24 bits of milliseconds (draft-deping-avtcore-video-bframe).
 		cts := uint32(pk.Composition / int64(time.Millisecond))
 		b[n] = ext.CompositionTime<<4 | 2

@@ -24,6 +24,19 @@ func h264Format() *sdp.Format {
 	}
 }
 
+// give places the packet seq, which must have a number.
+func give(t interface{ Fatalf(string, ...any) }, tr *sendTrack, seq int64) int64 {
+	pk := &media.Packet{Seq: seq}
+	if tr.jump {
+		tr.begin(pk, 0)
+	}
+	out, why := tr.place(pk)
+	if why != "" {
+		t.Fatalf("packet %d has no number: %s", seq, why)
+	}
+	return out
+}
+
 // What a viewer sees of a log with lost and left out packets: one number after
 // the other, except where the source has a gap; and a number that it names
 // leads back to the packet that it had.
@@ -56,7 +69,7 @@ func TestPlaceProperty(t *testing.T) {
 			} else if lastSeq >= 0 {
 				expect += seq - lastSeq - 1
 			}
-			out := tr.place(seq)
+			out := give(t, tr, seq)
 			if out != expect {
 				t.Fatalf("packet %d goes out as %d, want %d", seq, out, expect)
 			}
@@ -96,7 +109,7 @@ func TestPlaceLong(t *testing.T) {
 		if seq%5000 == 0 {
 			tr.jump = true
 		}
-		out := tr.place(seq)
+		out := give(t, tr, seq)
 		if last >= 0 && out != last+1 {
 			t.Fatalf("%d follows %d", out, last)
 		}
@@ -139,7 +152,8 @@ func TestHeaderExtensions(t *testing.T) {
 	f.BFrames, f.Ext.CompositionTime = true, 3
 	tr := newSendTrack(f, testSeed)
 	b := make([]byte, maxHeader, 64)
-	n := tr.header(b, pk, f.PT, tr.ssrc, 1<<17+5, 0x1234, playoutDelay(0, 400*time.Millisecond))
+	tr.setPlayout(smoothly)
+	n := tr.header(b, pk, &tr.format, f.PT, tr.ssrc, 1<<17+5, 0x1234)
 	p := parse(t, append(b[:n], pk.Payload...))
 	if p.Version != 2 || p.PayloadType != 96 || !p.Marker || p.SequenceNumber != 5 || p.SSRC != tr.ssrc || len(p.Payload) != 3 {
 		t.Fatalf("header %+v", p.Header)
@@ -195,7 +209,7 @@ func TestHeaderIsNoLongerThanNeeded(t *testing.T) {
 	} {
 		tr := newSendTrack(tt.format, testSeed)
 		b := make([]byte, maxHeader)
-		n := tr.header(b, tt.packet, 96, tr.ssrc, 5, 6, 7)
+		n := tr.header(b, tt.packet, &tr.format, 96, tr.ssrc, 5, 6)
 		p := parse(t, b[:n])
 		if n != tt.n || !bytes.Equal(p.GetExtensionIDs(), tt.ids) {
 			t.Errorf("%s: %d bytes, extensions %v", tt.name, n, p.GetExtensionIDs())

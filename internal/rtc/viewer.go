@@ -30,7 +30,7 @@ type viewer struct {
 	rtt          atomic.Int64 // ns, from receiver reports; 0: not known
 	lost         atomic.Uint32
 	video, audio *sendTrack
-	playout      uint32 // the playout-delay extension's value
+	halfSecond   bool // the stream's domain is in half-second mode
 
 	packets *live.Packets
 	out     *protection
@@ -41,6 +41,7 @@ type viewer struct {
 	rate    int64 // bytes per second, while catching up
 	last    int64 // when the budget was last filled, Unix ns
 	began   bool  // media has been sent
+	deaf    bool  // it has no format for the stream's present video codec
 	left    bool
 	replays int64 // when a PLI last rewound it
 	joinAt  int64
@@ -82,12 +83,49 @@ func playoutDelay(least, most time.Duration) uint32 {
 	return uint32(least/unit)<<12 | uint32(most/unit)
 }
 
-func newViewer(ses *session, sel sdp.Selection, mode catalog.Mode, seed []byte) *viewer {
-	v := &viewer{session: ses, playout: playoutDelay(0, 400*time.Millisecond)}
-	if mode == catalog.HalfSecond {
-		v.playout = playoutDelay(0, 0)
+// What viewers are told to hold back: nothing where pictures come evenly and
+// every millisecond counts, else what smoothes them, up to a bound.
+var (
+	atOnce   = playoutDelay(0, 0)
+	smoothly = playoutDelay(0, 400*time.Millisecond)
+)
+
+func (v *viewer) wantedPlayout(g *group) uint32 {
+	if v.halfSecond && g.rhythm.even {
+		return atOnce
 	}
-	v.video = newSendTrack(sel.Video, seed)
+	return smoothly
+}
+
+// announcePlayout makes the first picture that the batch begins tell what has
+// changed since the last key frame.
+func (v *viewer) announcePlayout(g *group, c *cutter) {
+	t, want := v.video, v.wantedPlayout(g)
+	if t.playout == want {
+		return
+	}
+	for _, s := range c.segments {
+		if pk := c.video[s.from]; pk.Start {
+			t.playout, t.announce = want, pk.Time
+			return
+		}
+	}
+}
+
+// wait leaves n packets of a codec out, up to the next key frame.
+func (v *viewer) wait(c media.Codec, n int) {
+	v.phase, v.video.jump = awaitKey, true
+	v.deaf = v.video.of(c) == nil
+	if v.deaf {
+		v.drop(reason.Codec, n)
+		return
+	}
+	v.drop(reason.SkipKeyWait, n)
+}
+
+func newViewer(ses *session, sel sdp.Selection, mode catalog.Mode, seed []byte) *viewer {
+	v := &viewer{session: ses, halfSecond: mode == catalog.HalfSecond}
+	v.video = newSendTrack(sel.Video, seed, sel.Others...)
 	// The audio's numbers come from other bits of the same seed.
 	mixed := make([]byte, len(seed))
 	for i := range seed {
@@ -123,11 +161,18 @@ func (v *viewer) queued() int {
 
 // seal appends pk to the outbox's arena as the next packet of t.
 func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte) bool {
-	at := len(o.arena)
-	out := t.place(pk.Seq)
+	at, f := len(o.arena), &t.format
+	if t.jump {
+		t.begin(pk, unseen(v.packets, pk))
+	}
+	out, why := t.place(pk)
+	if why != "" {
+		v.drop(why, 1)
+		return false
+	}
 	o.arena = o.arena[:at+maxHeader]
-	n := t.header(o.arena[at:], pk, t.format.PT, t.ssrc, out, v.wide, v.playout)
-	if t.numbered {
+	n := t.header(o.arena[at:], pk, f, f.PT, t.ssrc, out, v.wide)
+	if f.numbered {
 		v.wide++
 	}
 	sealed, err := v.out.sealRTP(o.arena[:at+n], at, n, payload, t.ssrc, out, &o.iv)
@@ -185,26 +230,27 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 	pk := v.packets.BySeq(kind, seq)
 	rtt := max(time.Duration(v.rtt.Load()), 20*time.Millisecond)
 	p := v.session.path.Load()
-	if pk == nil || p == nil || !t.mayResend(out, now, rtt) {
+	if pk == nil || p == nil || t.of(pk.Codec) == nil || !t.mayResend(out, now, rtt) {
 		return false
 	}
+	f := t.of(pk.Codec)
 	payload := pk.Payload
-	if kind == media.Audio && t.format.Framing == sdp.FramingLATM {
+	if f.Framing == sdp.FramingLATM {
 		payload = latmFromADTS(payload, pk.Start)
 	}
 	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
 	o.arena = o.arena[:from+maxHeader+2+len(payload)]
-	pt, ssrc, number := t.format.PT, t.ssrc, out
-	if t.format.RTXPT != 0 {
-		pt, ssrc, number = t.format.RTXPT, t.rtxSSRC, t.nextRTX
+	pt, ssrc, number := f.PT, t.ssrc, out
+	if f.RTXPT != 0 {
+		pt, ssrc, number = f.RTXPT, t.rtxSSRC, t.nextRTX
 		t.nextRTX++
 	}
-	n := t.header(o.arena[from:], pk, pt, ssrc, number, v.wide, v.playout)
-	if t.numbered {
+	n := t.header(o.arena[from:], pk, f, pt, ssrc, number, v.wide)
+	if f.numbered {
 		v.wide++
 	}
 	body := o.arena[from+n : from+n]
-	if t.format.RTXPT != 0 { // RFC 4588 section 4
+	if f.RTXPT != 0 { // RFC 4588 section 4
 		body = append(body, byte(out>>8), byte(out))
 	}
 	body = append(body, payload...)

@@ -1,0 +1,62 @@
+package rtc
+
+import (
+	"time"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+)
+
+// group is a shard's viewers of one stream.
+type group struct {
+	packets  *live.Packets
+	cursor   int64
+	looked   int64 // Unix ns of when there was last nothing behind cursor
+	viewers  []*viewer
+	rhythm   rhythm
+	offset   int64 // capture clock: Unix ns of stream time 0; 0: not known
+	followed int64 // Unix ns of when offset last moved
+	pictured int64 // Unix ns of when a picture last moved it
+}
+
+// historyPackets is how far back a new group looks for its stream's rhythm.
+const historyPackets = 4096
+
+// newGroup makes the group of a stream as it is now.
+func newGroup(log *live.Packets, now int64) *group {
+	g := &group{packets: log, cursor: log.Head(), looked: now, rhythm: rhythm{even: true}}
+	for pos := max(0, g.cursor-historyPackets); pos < g.cursor; pos++ {
+		if pk := log.At(pos); pk != nil && pk.Kind == media.Video {
+			g.rhythm.see(pk)
+		}
+	}
+	g.follow(log.At(g.cursor-1), now)
+	return g
+}
+
+// The capture clock of a source may be an estimate, which moves. Viewers relate
+// their tracks to it, and see it step by no more than this.
+const (
+	clockSlew = 500                   // one part of so many of the time that passes
+	clockStep = 50 * time.Millisecond // further off, it is another clock
+)
+
+// follow learns the stream's capture clock from pk. Both kinds share one: their
+// times are in step. Pictures name it while there are any.
+func (g *group) follow(pk *media.Packet, now int64) {
+	if pk == nil || pk.Capture == 0 {
+		return
+	}
+	if pk.Kind == media.Video {
+		g.pictured = now
+	} else if now-g.pictured < int64(2*time.Second) {
+		return
+	}
+	to := pk.Capture - int64(pk.Time) - pk.Composition
+	off := to - g.offset
+	if most := max(0, now-g.followed) / clockSlew; g.offset != 0 && max(off, -off) < int64(clockStep) {
+		off = min(max(off, -most), most)
+	}
+	g.offset += off
+	g.followed = now
+}

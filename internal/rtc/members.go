@@ -1,0 +1,66 @@
+package rtc
+
+import (
+	"slices"
+	"time"
+
+	"millrace/internal/reason"
+)
+
+func (sh *shard) join(v *viewer, now int64) {
+	if v.left {
+		return
+	}
+	g := sh.groups[v.packets]
+	if g == nil {
+		g = newGroup(v.packets, now)
+		sh.groups[v.packets] = g
+		v.packets.Watch(sh.wake)
+	}
+	g.viewers = append(g.viewers, v)
+	sh.nviewers++
+	v.joinAt = now
+	v.joined.Store(true)
+	v.session.lives()
+	if g.offset != 0 {
+		v.sendReports(sh.out, now, g.offset)
+	}
+	if v.video == nil {
+		v.phase = audioOnly
+		return
+	}
+	v.video.setPlayout(v.wantedPlayout(g))
+	sh.rewind(g, v, now)
+}
+
+func (sh *shard) leave(v *viewer, why reason.Reason) {
+	if v.left {
+		return
+	}
+	v.left = true
+	s := sh.server
+	if v.joined.Load() {
+		g := sh.groups[v.packets]
+		g.viewers = slices.DeleteFunc(g.viewers, func(w *viewer) bool { return w == v })
+		sh.catching = slices.DeleteFunc(sh.catching, func(w *viewer) bool { return w == v })
+		sh.nviewers--
+		if len(g.viewers) == 0 {
+			g.packets.Unwatch(sh.wake)
+			delete(sh.groups, g.packets)
+		}
+	}
+	sh.out.flush() // nothing may refer to the session's path afterwards
+	peer := ""
+	if p := v.session.path.Load(); p != nil {
+		peer = p.addr.String()
+	}
+	v.session.mu.Lock()
+	err := v.session.failed
+	v.session.mu.Unlock()
+	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader.Name().String(), "proto", "rtc",
+		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
+		"packets", v.totals.packets, "bytes", v.totals.bytes, "lost", v.lost.Load(), "nacked", v.totals.nacked, "resent", v.totals.resent,
+		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
+	v.session.reader.Close()
+	s.sessions.Done()
+}
