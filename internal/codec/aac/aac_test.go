@@ -149,6 +149,98 @@ func TestStreamMuxConfig(t *testing.T) {
 	}
 }
 
+// What is written reads the same, and so does what the library writes in the
+// other version, which tells the size of the configuration.
+func TestParseStreamMuxConfig(t *testing.T) {
+	for _, c := range configs {
+		if c.want.ChannelConfig == 0 {
+			continue
+		}
+		mux, err := StreamMuxConfig(c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asc, err := ParseStreamMuxConfig(mux)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got, err := ParseConfig(asc); err != nil || got != c.want {
+			t.Errorf("%s: %x is %+v, %v", c.name, asc, got, err)
+		}
+		if got, err := ParseStreamMuxConfig(sizedMux(unhex(t, c.asc))); err != nil {
+			t.Errorf("%s, with its size: %v", c.name, err)
+		} else if got, err := ParseConfig(got); err != nil || got != c.want {
+			t.Errorf("%s, with its size: %+v, %v", c.name, got, err)
+		}
+	}
+	if asc, err := ParseStreamMuxConfig(unhex(t, "400024203fc0")); err != nil || hex.EncodeToString(asc) != "1210" {
+		t.Errorf("44.1 kHz stereo: %x, %v", asc, err)
+	}
+}
+
+// sizedMux writes audioMuxVersion 1.
+func sizedMux(asc []byte) []byte {
+	var w writer
+	w.put(1, 1)
+	w.put(0, 1)
+	w.put(0, 2) // taraBufferFullness in one byte
+	w.put(255, 8)
+	w.put(1, 1)
+	w.put(0, 6+4+3)
+	w.put(0, 2)
+	w.put(8*len(asc), 8)
+	for _, b := range asc {
+		w.put(int(b), 8)
+	}
+	w.put(0, 3)
+	w.put(0xff, 8)
+	w.put(0, 2)
+	return w.b
+}
+
+func TestParseStreamMuxConfigRefuses(t *testing.T) {
+	mux := func(version, together, frames, programs, layers, kind, other int) []byte {
+		w := &writer{}
+		w.put(version, 1)
+		if version == 1 {
+			w.put(1, 1) // audioMuxVersionA
+		}
+		w.put(together, 1)
+		w.put(frames, 6)
+		w.put(programs, 4)
+		w.put(layers, 3)
+		configs[0].want.write(w)
+		w.put(kind, 3)
+		w.put(0xff, 8)
+		w.put(other, 1)
+		w.put(0, 1)
+		return w.b
+	}
+	if _, err := ParseStreamMuxConfig(mux(0, 1, 0, 0, 0, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{
+		"empty":                    nil,
+		"version A":                mux(1, 1, 0, 0, 0, 0, 0),
+		"frames apart":             mux(0, 0, 0, 0, 0, 0, 0),
+		"frames together":          mux(0, 1, 1, 0, 0, 0, 0),
+		"programs":                 mux(0, 1, 0, 1, 0, 0, 0),
+		"layers":                   mux(0, 1, 0, 0, 1, 0, 0),
+		"fixed length":             mux(0, 1, 0, 0, 0, 1, 0),
+		"other data":               mux(0, 1, 0, 0, 0, 0, 1),
+		"short":                    mux(0, 1, 0, 0, 0, 0, 0)[:4],
+		"larger than it is":        sizedMux(unhex(t, "1190"))[:5],
+		"layout in the audio":      sizedMux(unhex(t, "1180")),
+		"no AAC in it":             sizedMux(unhex(t, "f98e")),
+		"a configuration too long": append([]byte{0x80, 0x3f, 0xe0, 0x00, 0x07}, bytes.Repeat([]byte{0xff}, 8)...),
+	} {
+		if asc, err := ParseStreamMuxConfig(b); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: %x, %v", name, asc, err)
+		}
+	}
+}
+
 func TestPayloadLength(t *testing.T) {
 	for n, want := range map[int]string{0: "00", 1: "01", 254: "fe", 255: "ff00", 256: "ff01", 510: "ffff00", 700: "ffffbe"} {
 		got := AppendPayloadLength(nil, n)
@@ -200,6 +292,38 @@ func FuzzADTS(f *testing.F) {
 		}
 		if again, err := ParseADTS(out); err != nil || again.Config != h.Config {
 			t.Fatalf("%+v became %+v, %v", h, again, err)
+		}
+	})
+}
+
+// A configuration that is taken is one that the rest of the server can use.
+func FuzzStreamMuxConfig(f *testing.F) {
+	f.Add(unhex(f, "400024203fc0"))
+	for _, c := range configs {
+		if mux, err := StreamMuxConfig(c.want); err == nil {
+			f.Add(mux)
+		}
+		f.Add(sizedMux(unhex(f, c.asc)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		asc, err := ParseStreamMuxConfig(b)
+		if err != nil {
+			if !errors.Is(err, ErrConfig) {
+				t.Fatal(err)
+			}
+			return
+		}
+		c, err := ParseConfig(asc)
+		if err != nil {
+			t.Fatalf("%x: %v", asc, err)
+		}
+		mux, err := StreamMuxConfig(c)
+		if err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		again, err := ParseStreamMuxConfig(mux)
+		if err != nil || !bytes.Equal(again, asc) {
+			t.Fatalf("%x came back as %x, %v", asc, again, err)
 		}
 	})
 }
