@@ -41,8 +41,7 @@ func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via 
 		s.onSTUN(b, p, via)
 		return
 	}
-	p := &path{addr: from, stream: stream}
-	ses := s.byPath(p)
+	ses := s.byPath(from, stream)
 	if ses == nil {
 		s.refuse(refusedUnknown)
 		return
@@ -51,25 +50,39 @@ func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via 
 	case first >= 20 && first <= 63:
 		ses.onDTLS(b)
 	case first >= 128 && first <= 191 && len(b) >= rtcpHeaderLen && b[1] >= 192 && b[1] <= 223:
-		ses.onRTCP(b, p)
+		ses.onRTCP(b, from, stream)
+	case first >= 128 && first <= 191 && ses.ingest != nil:
+		if ses.ingest.onRTP(b, ses.ingest.now()) {
+			ses.seen(from, stream)
+		}
 	}
 }
 
 func (s *Server) refuse(why string) { s.metrics.BadDatagrams.WithLabelValues(why).Inc() }
 
-func (s *Server) byUfrag(ufrag string) *session {
+// byUfrag returns the session that a ufrag of ours belongs to, and what checks
+// with it are made with. It is nil where there is none.
+func (s *Server) byUfrag(ufrag string) (*session, credentials) {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.ufrags[ufrag]
+	ses := s.ufrags[ufrag]
+	s.mu.RUnlock()
+	if ses == nil {
+		return nil, credentials{}
+	}
+	own, ok := ses.known(ufrag)
+	if !ok {
+		return nil, credentials{}
+	}
+	return ses, own
 }
 
-func (s *Server) byPath(p *path) *session {
-	if p.stream != nil {
-		return p.stream.session.Load()
+func (s *Server) byPath(from netip.AddrPort, stream *tcpStream) *session {
+	if stream != nil {
+		return stream.session.Load()
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.addrs[p.addr]
+	return s.addrs[from]
 }
 
 // adopt returns ses's pair for p, from where somebody who knows its password
@@ -132,9 +145,13 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 	}
 	ses.ended = true
 	sec, pairs, cancel, pipe := ses.secured, ses.pairs, ses.cancel, ses.handshake
+	ufrag, next := ses.ufrag, ses.next
 	ses.mu.Unlock()
 	s.mu.Lock()
-	delete(s.ufrags, ses.ufrag)
+	delete(s.ufrags, ufrag)
+	if next != nil {
+		delete(s.ufrags, next.ufrag)
+	}
 	delete(s.ids, ses.id)
 	s.mu.Unlock()
 	if cancel != nil {
@@ -153,6 +170,10 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 	}
 	s.metrics.Sessions.Dec()
 	s.metrics.Closed.WithLabelValues(string(why)).Inc()
+	if ses.ingest != nil {
+		ses.ingest.end(why)
+		return true
+	}
 	ses.viewer.shard.post(command{kind: cmdLeave, viewer: ses.viewer, why: why})
 	return true
 }
@@ -198,7 +219,7 @@ func (s *Server) reap(ctx context.Context) {
 }
 
 func (s *Server) overdue(ses *session, now time.Time) (reason.Reason, bool) {
-	if !ses.viewer.joined.Load() {
+	if !ses.connected() {
 		return reason.NeverConnected, now.Sub(ses.created) > s.cfg.Connect
 	}
 	return reason.ConsentLost, now.Sub(ses.created)-time.Duration(ses.lastSeen.Load()) > s.cfg.Consent

@@ -120,8 +120,9 @@ type secured struct {
 var errFingerprint = errors.New("the peer's certificate is not the one in its offer")
 
 // handshake secures the transport that p carries. client says that we begin.
+// receives that the peer sends media.
 // It blocks until done, for handshakeTimeout at most, and leaves no goroutine.
-func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [32]byte, client bool) (*secured, error) {
+func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [32]byte, client, receives bool) (*secured, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	options := []dtls.Option{
@@ -152,7 +153,7 @@ func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [
 		return nil, fmt.Errorf("DTLS handshake: %w", err)
 	}
 	defer p.letGo()
-	return takeKeys(conn, p, client)
+	return takeKeys(conn, p, client, receives)
 }
 
 func dial(p *pipe, options []dtls.Option, client bool) (*dtls.Conn, error) {
@@ -173,7 +174,7 @@ func dial(p *pipe, options []dtls.Option, client bool) (*dtls.Conn, error) {
 }
 
 // takeKeys exports what outlives the library's connection.
-func takeKeys(conn *dtls.Conn, p *pipe, client bool) (*secured, error) {
+func takeKeys(conn *dtls.Conn, p *pipe, client, receives bool) (*secured, error) {
 	state, ok := conn.ConnectionState()
 	if !ok {
 		return nil, errors.New("read DTLS state: none")
@@ -196,7 +197,7 @@ func takeKeys(conn *dtls.Conn, p *pipe, client bool) (*secured, error) {
 		own = 0
 	}
 	side := func(i int) (*protection, error) {
-		return newProtection(profile, keys[i], salts[i*saltLen:(i+1)*saltLen], i == own)
+		return newProtection(profile, keys[i], salts[i*saltLen:(i+1)*saltLen], i == own || receives)
 	}
 	s := &secured{lastSent: p.lastFlight()}
 	if s.out, err = side(own); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +39,8 @@ const udpStays = 5 * time.Second
 type pair struct {
 	path      *path
 	via       *socket
-	check     [stun.TransactionIDSize]byte // our check's transaction; zero: none yet
+	check     [stun.TransactionIDSize]byte // our check's transaction
+	checked   string                       // the ufrag of ours that it was made with; "": none yet
 	valid     bool                         // the address answered a check, or is a connection
 	nominated time.Time                    // when the peer last did; zero: never
 }
@@ -71,8 +73,8 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 		s.onCheckAnswered(m, p)
 		return
 	}
-	ses := s.byUfrag(ufragOf(m))
-	if ses == nil || stun.NewShortTermIntegrity(ses.pwd).Check(m) != nil {
+	ses, own := s.byUfrag(ufragOf(m))
+	if ses == nil || stun.NewShortTermIntegrity(own.pwd).Check(m) != nil {
 		s.refuse(refusedSTUN)
 		return
 	}
@@ -82,7 +84,7 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 	}
 	reply, err := stun.Build(m, stun.BindingSuccess,
 		&stun.XORMappedAddress{IP: net.IP(p.addr.Addr().AsSlice()), Port: int(p.addr.Port())},
-		stun.NewShortTermIntegrity(ses.pwd), stun.Fingerprint)
+		stun.NewShortTermIntegrity(own.pwd), stun.Fingerprint)
 	if err != nil {
 		return
 	}
@@ -91,12 +93,15 @@ func (s *Server) onSTUN(raw []byte, p *path, via *socket) {
 	if nominates(m) {
 		c.nominated = time.Now()
 	}
-	checked := c.valid && c.check != [stun.TransactionIDSize]byte{}
+	checked, valid := c.valid && c.checked == own.ufrag, c.valid
 	ses.mu.Unlock()
 	ses.choose(c)
-	ses.seen(p)
+	ses.seen(p.addr, p.stream)
+	if valid {
+		s.proved(ses, own)
+	}
 	if !checked {
-		s.triggeredCheck(ses, c)
+		s.triggeredCheck(ses, c, own)
 	}
 }
 
@@ -116,9 +121,13 @@ func nominates(m *stun.Message) bool {
 
 // onCheckAnswered takes the answer to a check of ours.
 func (s *Server) onCheckAnswered(m *stun.Message, p *path) {
-	ses := s.byUfrag(base64.RawStdEncoding.EncodeToString(m.TransactionID[:ufragBytes]))
-	if ses == nil || stun.NewShortTermIntegrity(ses.remotePwd).Check(m) != nil {
+	ses, own := s.byUfrag(base64.RawStdEncoding.EncodeToString(m.TransactionID[:ufragBytes]))
+	if ses == nil || stun.NewShortTermIntegrity(own.remotePwd).Check(m) != nil {
 		s.refuse(refusedSTUN)
+		return
+	}
+	if ses.ponged(m.TransactionID) {
+		ses.seen(p.addr, p.stream)
 		return
 	}
 	ses.mu.Lock()
@@ -135,36 +144,41 @@ func (s *Server) onCheckAnswered(m *stun.Message, p *path) {
 	}
 	ses.mu.Unlock()
 	ses.choose(c)
-	ses.seen(p)
+	ses.seen(p.addr, p.stream)
+	s.proved(ses, own)
 }
 
-// triggeredCheck sends a check of our own to where one came from. Its
-// transaction id begins with our ufrag, so that the answer, which names no
-// user, finds its session. Until it is answered the same one is repeated: a
-// peer checks more often than once per round trip, and a new transaction each
-// time would make every answer but the last come for nothing.
-func (s *Server) triggeredCheck(ses *session, c *pair) {
+// triggeredCheck sends a check of our own to where one came from that was made
+// with own. Until it is answered the same one is repeated: a peer checks more
+// often than once per round trip, and a new transaction each time would make
+// every answer but the last come for nothing.
+func (s *Server) triggeredCheck(ses *session, c *pair, own credentials) {
 	ses.mu.Lock()
-	if c.check == [stun.TransactionIDSize]byte{} {
-		c.check = stun.NewTransactionID()
-		if n, err := base64.RawStdEncoding.Decode(c.check[:], []byte(ses.ufrag)); err != nil || n != ufragBytes {
+	if c.checked != own.ufrag {
+		id, ok := ownTransaction(own.ufrag)
+		if !ok {
 			ses.mu.Unlock()
 			return // a ufrag is ours and well formed
 		}
+		c.check, c.checked = id, own.ufrag
 	}
 	id := c.check
 	ses.mu.Unlock()
+	if m, err := ses.check(id, own); err == nil {
+		ses.sendVia(c.path, c.via, m.Raw)
+	}
+}
+
+// check writes a check of ours.
+func (ses *session) check(id [stun.TransactionIDSize]byte, own credentials) (*stun.Message, error) {
 	var tie [8]byte
 	binary.BigEndian.PutUint64(tie[:], ses.tieBreaker)
 	priority := binary.BigEndian.AppendUint32(nil, prflxPriority)
-	m, err := stun.Build(stun.NewTransactionIDSetter(id), stun.BindingRequest,
-		stun.NewUsername(ses.remoteUfrag+":"+ses.ufrag),
+	return stun.Build(stun.NewTransactionIDSetter(id), stun.BindingRequest,
+		stun.NewUsername(own.remoteUfrag+":"+own.ufrag),
 		stun.RawAttribute{Type: attrICEControlled, Value: tie[:]},
 		stun.RawAttribute{Type: attrPriority, Value: priority},
-		stun.NewShortTermIntegrity(ses.remotePwd), stun.Fingerprint)
-	if err == nil {
-		ses.sendVia(c.path, c.via, m.Raw)
-	}
+		stun.NewShortTermIntegrity(own.remotePwd), stun.Fingerprint)
 }
 
 // choose makes c the path of everything that is sent from now on, if it may be:
@@ -192,8 +206,8 @@ func (ses *session) choose(c *pair) {
 
 // seen notes a sign of life that proved its origin (RFC 7675 section 5.1). It
 // counts where media is sent to, and anywhere before that is decided.
-func (ses *session) seen(p *path) {
-	if chosen := ses.path.Load(); chosen == nil || chosen.addr == p.addr && chosen.stream == p.stream {
+func (ses *session) seen(from netip.AddrPort, stream *tcpStream) {
+	if chosen := ses.path.Load(); chosen == nil || chosen.addr == from && chosen.stream == stream {
 		ses.lives()
 	}
 }

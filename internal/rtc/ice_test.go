@@ -240,7 +240,7 @@ func TestAddressIsNotStolen(t *testing.T) {
 	thief := r.watch(wish{dontComplete: true})
 	forger := &prober{t, p.conn, r.session(thief.id)}
 	forger.checkAndReply(true)
-	if owner := r.server.byPath(&path{addr: p.addr()}); owner != p.ses {
+	if owner := r.server.byPath(p.addr(), nil); owner != p.ses {
 		t.Fatal("the address belongs to the forger's session")
 	}
 }

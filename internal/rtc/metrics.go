@@ -22,6 +22,15 @@ type Metrics struct {
 	FirstPacket  prometheus.Histogram
 	CaptureDelay prometheus.Histogram
 	BadDatagrams *prometheus.CounterVec
+
+	// From publishers.
+	Received      prometheus.Counter
+	ReceivedBytes prometheus.Counter
+	Unforwarded   *prometheus.CounterVec
+	Asked         prometheus.Counter
+	Recovered     prometheus.Counter
+	Lost          prometheus.Counter
+	Wanted        prometheus.Counter
 }
 
 // NewMetrics registers the room's metrics.
@@ -59,5 +68,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "From a frame's capture, true or estimated, to its send."}),
 		BadDatagrams: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_datagrams_refused_total",
 			Help: "Received datagrams that were not acted on, by what was wrong with them."}, []string{"kind"}),
+		Received: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_packets_total",
+			Help: "Authentic RTP packets of publishers, with repeats and padding."}),
+		ReceivedBytes: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_bytes_total",
+			Help: "Bytes of those, without UDP and IP headers."}),
+		Unforwarded: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_ingest_packets_dropped_total",
+			Help: "Packets of publishers that are no part of their streams, by reason; timestamp_jump counts events."}, []string{"reason"}),
+		Asked: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_nacks_total",
+			Help: "Packets that publishers were asked to send again."}),
+		Recovered: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_recovered_total",
+			Help: "Packets that came after they had been asked for."}),
+		Lost: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_lost_total",
+			Help: "Packets of publishers that never came."}),
+		Wanted: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_key_frame_requests_total",
+			Help: "PLI and FIR sent to publishers."}),
 	}
 }

@@ -2,9 +2,9 @@ package rtc
 
 // replays remembers which SRTCP packets were taken, so that nobody can repeat
 // one (RFC 3711 section 3.3.2). Indexes count per source; a peer has one or
-// two, and one that uses more than there is room for forgets its oldest.
+// two, a publisher with simulcast up to seven, and one that uses more than there is room for forgets its oldest.
 type replays struct {
-	windows [4]replayWindow
+	windows [16]replayWindow
 	n       int
 }
 

@@ -59,10 +59,14 @@ const (
 	refusedPaths   = "too_many_paths"
 	refusedUnknown = "unknown_peer"
 	refusedSRTCP   = "bad_srtcp"
+	refusedRTP     = "bad_rtp"
+	refusedSRTP    = "bad_srtp"
+	refusedReplay  = "replayed_srtp"
+	refusedSources = "too_many_sources"
 	refusedFlood   = "flood"
 )
 
-// Server is one port's WebRTC egress.
+// Server is one port's WebRTC, to viewers and from publishers.
 type Server struct {
 	cfg         Config
 	log         *slog.Logger
@@ -192,24 +196,12 @@ func (s *Server) Serve(ctx context.Context) error {
 // id and our end of the transport. On success the session owns r.
 func (s *Server) Play(offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode catalog.Mode) (string, sdp.Transport, error) {
 	ses := newSession(s, offer, sel, r, mode)
-	s.mu.Lock()
-	if s.closing || len(s.ids) >= s.cfg.MaxSessions {
-		closing := s.closing
-		s.mu.Unlock()
-		if closing {
-			return "", sdp.Transport{}, live.ErrShutdown
-		}
-		return "", sdp.Transport{}, ErrLimit
-	}
-	ses.viewer.shard = s.shards[s.nextShard.Add(1)%uint64(len(s.shards))]
-	s.ufrags[ses.ufrag], s.ids[ses.id] = ses, ses
-	s.sessions.Add(1)
-	s.mu.Unlock()
-	s.metrics.Sessions.Inc()
 	v := ses.viewer
-	t := sdp.Transport{
-		Ufrag: ses.ufrag, Pwd: ses.pwd, Fingerprint: s.fingerprint, Setup: offer.AnswerSetup(), Candidates: s.candidates,
+	v.shard = s.shards[s.nextShard.Add(1)%uint64(len(s.shards))]
+	if err := s.admit(ses, func() { s.sessions.Add(1) }); err != nil {
+		return "", sdp.Transport{}, err
 	}
+	t := s.transport(ses.credentials, offer.AnswerSetup())
 	if v.video != nil {
 		t.VideoSSRC, t.VideoRTXSSRC = v.video.ssrc, v.video.rtxSSRC
 	}
@@ -217,6 +209,39 @@ func (s *Server) Play(offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode 
 		t.AudioSSRC, t.AudioRTXSSRC = v.audio.ssrc, v.audio.rtxSSRC
 	}
 	return ses.id, t, nil
+}
+
+// Publish makes a session that receives the offerer's media into p, and returns
+// its id and our end of the transport. On success the session owns p.
+func (s *Server) Publish(offer *sdp.Offer, rec sdp.Reception, p *live.Publisher) (string, sdp.Transport, error) {
+	ses := openSession(s, offer)
+	ses.ingest = newIngest(ses, rec, p)
+	t := s.transport(ses.credentials, offer.AnswerSetup())
+	if err := s.admit(ses, func() { s.sessions.Go(ses.ingest.run) }); err != nil {
+		return "", sdp.Transport{}, err
+	}
+	return ses.id, t, nil
+}
+
+// admit makes ses known, if there is room. begin is called when it is.
+func (s *Server) admit(ses *session, begin func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return live.ErrShutdown
+	case len(s.ids) >= s.cfg.MaxSessions:
+		return ErrLimit
+	}
+	s.ufrags[ses.ufrag], s.ids[ses.id] = ses, ses
+	s.metrics.Sessions.Inc()
+	begin()
+	return nil
+}
+
+// transport is our end of a session's transport.
+func (s *Server) transport(c credentials, setup string) sdp.Transport {
+	return sdp.Transport{Ufrag: c.ufrag, Pwd: c.pwd, Fingerprint: s.fingerprint, Setup: setup, Candidates: s.candidates}
 }
 
 // Close ends a session. It reports whether there was one.

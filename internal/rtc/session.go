@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,20 +16,20 @@ import (
 	"millrace/internal/wire/sdp"
 )
 
-// session is one viewer from its offer to its end. Until it is connected the
-// readers and its handshake own it; then its shard owns the egress (viewer).
+// session is one peer from its offer to its end: a viewer or a publisher. Until
+// it is connected the readers and its handshake own it; then its shard owns the
+// egress (viewer), or the readers and one goroutine what comes in (ingest).
 type session struct {
-	id          string
-	ufrag, pwd  string
-	remoteUfrag string
-	remotePwd   string
+	id string
+	credentials
 	fingerprint [32]byte
 	client      bool // we begin the DTLS handshake
 	tieBreaker  uint64
 	created     time.Time
 	server      *Server
-	reader      *live.Reader
-	viewer      *viewer
+	reader      *live.Reader // a viewer's
+	viewer      *viewer      // nil: a publisher's session
+	ingest      *ingest      // nil: a viewer's session
 
 	path     atomic.Pointer[path] // chosen by the peer; nil before
 	via      atomic.Pointer[socket]
@@ -36,6 +37,8 @@ type session struct {
 	farewell atomic.Bool  // the peer has closed its DTLS association
 
 	mu        sync.Mutex
+	next      *credentials // of an ICE restart that the peer has not taken up yet
+	ping      ping
 	pairs     []*pair // remote addresses that know our password
 	chosen    *pair   // the one of path
 	handshake *pipe   // while one runs, or waits for a path
@@ -62,18 +65,34 @@ func iceToken(n int) string {
 	return base64.RawStdEncoding.EncodeToString(b)
 }
 
+// newSession makes a viewer's session.
 func newSession(s *Server, offer *sdp.Offer, sel sdp.Selection, r *live.Reader, mode catalog.Mode) *session {
-	var seed [24]byte
+	var seed [16]byte
 	_, _ = rand.Read(seed[:])
-	ses := &session{
-		id: token(18), ufrag: iceToken(ufragBytes), pwd: iceToken(24),
-		remoteUfrag: offer.Ufrag, remotePwd: offer.Pwd, fingerprint: offer.Fingerprint,
+	ses := openSession(s, offer)
+	ses.reader = r
+	ses.viewer = newViewer(ses, sel, mode, seed[:])
+	return ses
+}
+
+// openSession makes what all sessions have.
+func openSession(s *Server, offer *sdp.Offer) *session {
+	var seed [8]byte
+	_, _ = rand.Read(seed[:])
+	return &session{
+		id: token(18), credentials: newCredentials(offer.Ufrag, offer.Pwd), fingerprint: offer.Fingerprint,
 		client:     offer.AnswerSetup() == "active",
 		tieBreaker: binary.BigEndian.Uint64(seed[:]),
-		created:    time.Now(), server: s, reader: r,
+		created:    time.Now(), server: s,
 	}
-	ses.viewer = newViewer(ses, sel, mode, seed[8:])
-	return ses
+}
+
+// connected says whether media may flow.
+func (ses *session) connected() bool {
+	if ses.ingest != nil {
+		return ses.ingest.isConnected()
+	}
+	return ses.viewer.joined.Load()
 }
 
 // sendVia sends one datagram outside of the shard: STUN, DTLS.
@@ -156,7 +175,7 @@ func (ses *session) runHandshake(ctx context.Context, p *pipe) {
 		p.letGo()
 		return
 	}
-	sec, err := handshake(ctx, p, s.certificate, ses.fingerprint, ses.client)
+	sec, err := handshake(ctx, p, s.certificate, ses.fingerprint, ses.client, ses.ingest != nil)
 	<-s.handshakes
 	ses.mu.Lock()
 	ses.handshake = nil
@@ -169,14 +188,16 @@ func (ses *session) runHandshake(ctx context.Context, p *pipe) {
 	case ended:
 	case err != nil:
 		s.end(ses, reason.HandshakeFailed)
+	case ses.ingest != nil:
+		ses.ingest.connected(sec)
 	default:
 		ses.viewer.connected(sec)
 		ses.viewer.shard.post(command{kind: cmdJoin, viewer: ses.viewer})
 	}
 }
 
-// onRTCP takes an SRTCP packet from p.
-func (ses *session) onRTCP(b []byte, p *path) {
+// onRTCP takes an SRTCP packet.
+func (ses *session) onRTCP(b []byte, from netip.AddrPort, stream *tcpStream) {
 	ses.mu.Lock()
 	sec := ses.secured
 	ses.mu.Unlock()
@@ -188,6 +209,10 @@ func (ses *session) onRTCP(b []byte, p *path) {
 		ses.server.refuse(refusedSRTCP)
 		return
 	}
-	ses.seen(p)
+	ses.seen(from, stream)
+	if ses.ingest != nil {
+		ses.ingest.onReports(plain)
+		return
+	}
 	ses.viewer.feedback(plain)
 }

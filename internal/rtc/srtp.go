@@ -62,11 +62,12 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// newProtection makes one direction from its master key and salt. Only sealing
-// needs the keys for RTP: nobody sends us media.
-func newProtection(profile srtp.ProtectionProfile, key, salt []byte, seals bool) (*protection, error) {
+// newProtection makes one direction from its master key and salt. media asks for
+// the keys for RTP as well as for RTCP.
+func newProtection(profile srtp.ProtectionProfile, key, salt []byte, media bool) (*protection, error) {
 	if profile != srtp.ProtectionProfileAeadAes128Gcm {
-		ctx, err := srtp.CreateContext(key, salt, profile, srtp.SRTCPReplayProtection(replayWidth))
+		ctx, err := srtp.CreateContext(key, salt, profile,
+			srtp.SRTCPReplayProtection(replayWidth), srtp.SRTPReplayProtection(windowSize))
 		if err != nil {
 			return nil, fmt.Errorf("create SRTP context: %w", err)
 		}
@@ -77,7 +78,7 @@ func newProtection(profile srtp.ProtectionProfile, key, salt []byte, seals bool)
 		return nil, fmt.Errorf("derive SRTP keys: %w", err)
 	}
 	p := &protection{}
-	if seals {
+	if media {
 		if p.rtp, err = newGCM(deriveKey(block, salt, labelRTPKey, masterKeyLen)); err != nil {
 			return nil, fmt.Errorf("derive SRTP keys: %w", err)
 		}
