@@ -80,6 +80,10 @@ func TestCommandLines(t *testing.T) {
 		{"sign live/demo --domain none.test --data-dir " + data, 1, "", `no domain "none.test" here`},
 		{"sign live/demo --data-dir " + data, 0, "OBS stream key  demo?auth_key=", ""},
 		{"sign live/demo --tls --data-dir " + data, 0, "https://localhost:8443/whep/live/demo?auth_key=", ""},
+		{"sign live/demo --data-dir " + data, 0, "WHIP            http://localhost:8080/live/demo?auth_key=", ""},
+		{"sign live/demo --rts-mode half-second --data-dir " + data, 0, "publish  WHIP            http://localhost:8080/live/demo?auth_key=", ""},
+		{"sign live/demo --rts-mode fast --data-dir " + data, 2, "", "--rts-mode"},
+		{"serve --take-over never", 2, "", "--take-over"},
 		{"sign http://localhost/live/demo.flv --json --data-dir " + data, 0, `{"url":"http://localhost/live/demo.flv?auth_key=`, ""},
 	} {
 		t.Run(c.args, func(t *testing.T) {

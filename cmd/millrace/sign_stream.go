@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"millrace/internal/config"
+	"millrace/internal/datadir"
 	"millrace/internal/links"
 )
 
@@ -19,6 +20,7 @@ func (c *signCommand) signStream(s streams, o links.Order) error {
 	}
 	listens := config.Default()
 	listens.HTTPAddr, listens.HTTPSAddr, listens.TLS, listens.RTMPAddr = c.HTTPAddr, c.HTTPSAddr, c.TLS, c.RTMPAddr
+	listens.RTSMode = c.RTSMode
 	if listens, err = listens.Finish(); err != nil {
 		return err
 	}
@@ -29,6 +31,9 @@ func (c *signCommand) signStream(s streams, o links.Order) error {
 	all, err := c.domains()
 	if err != nil {
 		return err
+	}
+	if m := listens.Mode(); m != "" {
+		all = datadir.WithMode(all, m)
 	}
 	set, err := links.Make(all, place, o)
 	if err != nil {

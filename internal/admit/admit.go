@@ -12,7 +12,8 @@ import (
 	"millrace/internal/sign"
 )
 
-// Admit decides who may publish and who may play. It holds no state of its own;
+// Admit decides who may publish and who may play. The half-second mode converts
+// nothing, so that only what WebRTC brings goes in and only WebRTC comes out. It holds no state of its own;
 // any number of goroutines may use it.
 type Admit struct {
 	snapshot func() *catalog.Snapshot
@@ -27,8 +28,10 @@ func New(snapshot func() *catalog.Snapshot, hub *live.Hub, now func() time.Time,
 	return &Admit{snapshot: snapshot, hub: hub, now: now, log: log}
 }
 
-// Publish admits a publisher. It does not block. The error is a
-// *catalog.Denied, or wraps one of the errors of live.
+// Publish admits a publisher. Where the name is held by one that shows no sign
+// of life it blocks, as long as ctx lets it and for about two seconds at most,
+// until that one may be replaced. The error is a *catalog.Denied, or wraps one
+// of the errors of live.
 func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error) {
 	snapshot := a.snapshot()
 	domain, err := a.enter(snapshot, q, catalog.Ingest)
@@ -39,11 +42,11 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 	if main == nil {
 		return nil, denied(reason.UnknownDomain, "ingest domain %q is associated with no streaming domain", domain.Name)
 	}
-	if err := permit(modeOf(main), q.Protocol); err != nil {
-		return nil, err
+	if modeOf(main) == catalog.HalfSecond && q.Protocol != catalog.ARTC && q.Protocol != catalog.WHIP {
+		return nil, denied(reason.Mode, "this domain is in half-second mode: publish by WHIP or ARTC, not by %s", q.Protocol)
 	}
 	name := live.Name{Domain: main.Name, App: q.App, Stream: q.Stream}
-	p, err := a.hub.Publish(name, string(q.Protocol), q.RemoteAddr)
+	p, err := a.hub.AwaitPublish(ctx, name, string(q.Protocol), q.RemoteAddr)
 	if err != nil {
 		return nil, fmt.Errorf("admit publisher: %w", err)
 	}
@@ -61,8 +64,8 @@ func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*l
 		return nil, "", err
 	}
 	mode := modeOf(domain)
-	if err := permit(mode, q.Protocol); err != nil {
-		return nil, "", err
+	if mode == catalog.HalfSecond && q.Protocol != catalog.ARTC && q.Protocol != catalog.WHEP {
+		return nil, "", denied(reason.Mode, "this domain is in half-second mode: play by WHEP or ARTC, not by %s", q.Protocol)
 	}
 	name := live.Name{Domain: mainOf(domain), App: q.App, Stream: q.Stream, Variant: variant}
 	r, err := a.hub.Subscribe(ctx, name)
@@ -91,15 +94,6 @@ func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role)
 		return nil, &catalog.Denied{Reason: reason.Auth, Detail: err.Error()}
 	}
 	return domain, nil
-}
-
-// permit applies the rules of the latency modes. The half-second mode converts
-// nothing, so that only what WebRTC brings goes in and only WebRTC comes out.
-func permit(mode catalog.Mode, p catalog.Protocol) error {
-	if mode != catalog.HalfSecond || p == catalog.ARTC || p == catalog.WHEP {
-		return nil
-	}
-	return denied(reason.Mode, "a half-second domain takes artc only, not %s", p)
 }
 
 func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -251,11 +252,13 @@ func TestModes(t *testing.T) {
 		publish, play reason.Reason
 	}{
 		{catalog.ARTC, "half.test", "", ""},
-		{catalog.WHEP, "half.test", "", ""},
+		{catalog.WHIP, "half.test", "", reason.Mode},
+		{catalog.WHEP, "half.test", reason.Mode, ""},
 		{catalog.RTMP, "half.test", reason.Mode, reason.Mode},
 		{catalog.FLV, "half.test", reason.Mode, reason.Mode},
 		{catalog.WSFLV, "half.test", reason.Mode, reason.Mode},
 		{catalog.RTMP, "localhost", "", ""},
+		{catalog.WHIP, "localhost", "", ""},
 		{catalog.FLV, "localhost", "", ""},
 		{catalog.WSFLV, "localhost", "", ""},
 	} {
@@ -305,7 +308,9 @@ func TestNameSpace(t *testing.T) {
 	if !errors.Is(err, live.ErrNotFound) {
 		t.Errorf("variant that nobody supplies: %v", err)
 	}
-	if _, err := a.Publish(t.Context(), request(catalog.ARTC, "push.half.test", "")); !errors.Is(err, live.ErrTaken) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := a.Publish(ctx, request(catalog.ARTC, "push.half.test", "")); !errors.Is(err, live.ErrTaken) {
 		t.Errorf("second publisher: %v", err)
 	}
 }
@@ -329,5 +334,61 @@ func TestPlayWaitsAsLongAsItsContext(t *testing.T) {
 	_, _, err = a.Play(ctx, request(catalog.RTMP, "localhost", playKey), "")
 	if live.ReasonOf(err) != reason.Timeout {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A publisher that died holds its name for two seconds; one that lives keeps it,
+// unless the operator has it otherwise.
+func TestTakeOver(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		always bool
+		lives  bool
+		err    error
+		waits  time.Duration
+	}{
+		{"dead", false, false, nil, 2 * time.Second},
+		{"alive", false, true, live.ErrTaken, 0},
+		{"alive, always", true, true, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := live.NewHub(live.Options{TakeOver: c.always})
+				defer hub.Close()
+				a := admit.New(domains, hub, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+				old, err := a.Publish(t.Context(), request(catalog.WHIP, "localhost", pushKey))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+				defer cancel()
+				if c.lives {
+					alive := time.NewTicker(100 * time.Millisecond)
+					defer alive.Stop()
+					go func() {
+						for ctx.Err() == nil {
+							select {
+							case <-alive.C:
+								old.Alive()
+							case <-ctx.Done():
+							}
+						}
+					}()
+				}
+				began := time.Now()
+				next, err := a.Publish(ctx, request(catalog.RTMP, "localhost", pushKey))
+				if took := time.Since(began); !errors.Is(err, c.err) || took < c.waits || took > c.waits+500*time.Millisecond {
+					t.Errorf("after %v: %v", took, err)
+				}
+				if (old.Err() != nil) != (err == nil) || err == nil && !errors.Is(old.Err(), live.ErrReplaced) {
+					t.Errorf("the first one: %v", old.Err())
+				}
+				if next != nil {
+					next.Close(reason.ClosedByPeer)
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
 	}
 }

@@ -13,8 +13,15 @@ type Facts struct {
 	Version string
 	// Pages are the addresses of the player page, the best first.
 	Pages []string
-	// Demo says that the demo stream is being published.
-	Demo bool
+	// Demo says that the demo stream is being published; NoDemo, in a sentence,
+	// why it is not although it was asked for.
+	Demo   bool
+	NoDemo string
+	// Publish is the address of the page that publishes, on this machine.
+	Publish string
+	// PublishTLS is the same for other machines, and WHIPTLS the address that
+	// the page asks for there; "" where HTTPS is off.
+	PublishTLS, WHIPTLS string
 	// Name is "app/stream", the stream that Links are of: one to publish, so
 	// not the demo.
 	Name  string
@@ -90,18 +97,39 @@ func (p *page) watch(f Facts) {
 		}
 		p.line("    ", p.link(at), remark)
 	}
+	if f.NoDemo != "" {
+		p.line("    ", f.NoDemo)
+	}
 }
 
+// publish lists the ways in, the quickest to try first.
 func (p *page) publish(f Facts) {
 	l := f.Links.Publish
+	if f.Publish != "" {
+		p.section("Publish from a browser", "camera or screen")
+		p.line("    ", p.link(f.Publish))
+		if f.PublishTLS != "" {
+			p.line("    ", p.link(f.PublishTLS), p.faint("  from other machines, where the page asks for:"))
+			p.line("    ", p.link(f.WHIPTLS))
+		} else {
+			p.line("    ", "other machines: browsers open the camera over HTTPS only, so start with --tls")
+		}
+	}
+	const output = "keyframe interval 2 s, tune zerolatency (no B-frames: browsers cannot play them)"
+	p.section("Publish from OBS over WebRTC", "Service: WHIP; as server, with no bearer token:")
+	p.line("    ", p.link(l.WHIP))
+	p.row("Output", output)
+	if l.RTMP != "" {
+		p.section("Publish from OBS over RTMP", "Settings > Stream > Service: Custom")
+		p.row("Server", l.Server)
+		p.row("Stream key", l.Key)
+		p.row("Output", output)
+	}
+	p.section("Publish from the RTS SDK (ARTC)", "")
+	p.line("    ", p.link(l.ARTC))
 	if l.RTMP == "" {
-		p.section("Publish", "this domain is in half-second mode: WebRTC only, no RTMP")
 		return
 	}
-	p.section("Publish from OBS", "Settings > Stream > Service: Custom")
-	p.row("Server", l.Server)
-	p.row("Stream key", l.Key)
-	p.row("Output", "keyframe interval 2 s, tune zerolatency (no B-frames: browsers cannot play them)")
 	p.section("Publish from ffmpeg", "")
 	for _, s := range []string{
 		`ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=sample_rate=48000 \`,
@@ -122,6 +150,9 @@ func (p *page) play(f Facts) {
 
 func (p *page) about(f Facts) {
 	p.section("Keep in mind", "")
+	if f.Links.Publish.RTMP == "" {
+		p.row("Mode", "half-second: WebRTC in, WebRTC out, nothing converted; RTMP and HTTP-FLV are refused")
+	}
 	if f.Links.Expires != nil {
 		p.row("URLs", "work until "+f.Links.Expires.UTC().Format(time.DateTime)+" UTC; more: millrace sign "+f.Name)
 	} else {

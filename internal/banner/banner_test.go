@@ -18,9 +18,12 @@ func facts() Facts {
 		Version: "v0.1.0",
 		Pages:   []string{"http://localhost:8080/", "https://192.168.100.200:8443/"},
 		Demo:    true,
+		Publish: "http://localhost:8080/publish", PublishTLS: "https://192.168.100.200:8443/publish",
+		WHIPTLS: "https://192.168.100.200:8443/live/show" + token,
 		Name:    "live/show",
 		Links: links.Set{
 			Publish: links.Publish{
+				WHIP: "http://localhost:8080/live/show" + token, ARTC: "artc://localhost:8080/live/show" + token,
 				RTMP:   "rtmp://localhost/live/show" + token,
 				Server: "rtmp://localhost/live", Key: "show" + token,
 			},
@@ -50,25 +53,38 @@ func TestPlainText(t *testing.T) {
 	if got != string(want) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	for line := range strings.Lines(got) {
-		if n := len(strings.TrimSuffix(line, "\n")); n > 100 {
-			t.Errorf("%d columns: %s", n, line)
-		}
-	}
+	narrow(t, got)
 }
 
 func TestWithoutSignaturesAndRTMP(t *testing.T) {
 	f := facts()
-	f.Links = links.Set{Play: links.Play{WHEP: "http://localhost:8080/whep/live/show"}}
+	f.Demo, f.NoDemo, f.PublishTLS = false, "There is no demo picture because of this.", ""
+	f.Links = links.Set{
+		Publish: links.Publish{WHIP: "http://localhost:8080/live/show", ARTC: "artc://localhost:8080/live/show"},
+		Play:    links.Play{WHEP: "http://localhost:8080/whep/live/show"},
+	}
 	got := printed(f)
-	for _, gone := range []string{"OBS", "HTTP-FLV", "ffmpeg", "work until"} {
+	for _, gone := range []string{"over RTMP", "rtmp:", "    HTTP-FLV", "ffmpeg", "work until", "Watch the demo"} {
 		if strings.Contains(got, gone) {
 			t.Errorf("%q in:\n%s", gone, got)
 		}
 	}
-	for _, want := range []string{"half-second", "anybody who reaches this machine may publish", "/whep/live/show"} {
+	for _, want := range []string{
+		"half-second", "anybody who reaches this machine may publish", "/whep/live/show", "no demo picture because of this",
+		"start with --tls", "    http://localhost:8080/live/show\n", "    artc://localhost:8080/live/show\n",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	narrow(t, got)
+}
+
+func narrow(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := len(strings.TrimSuffix(line, "\n")); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 }

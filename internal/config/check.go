@@ -43,6 +43,8 @@ func (c Config) check() error {
 		}
 	}
 	return firstBad(
+		oneOf("rts-mode", c.RTSMode, "", "sub-second", "half-second"),
+		oneOf("take-over", c.TakeOver, "when-silent", "always"),
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	)
@@ -70,6 +72,7 @@ func oneOf(key, value string, words ...string) error {
 	if slices.Contains(words, value) {
 		return nil
 	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
 	return &BadValue{key, value, "is not one of " + strings.Join(words, ", ")}
 }
 

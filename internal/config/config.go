@@ -3,6 +3,8 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+
+	"millrace/internal/catalog"
 )
 
 // Config is the boot configuration. The tags name each setting twice, for the
@@ -10,7 +12,7 @@ import (
 type Config struct {
 	DataDir string `name:"data-dir" yaml:"data-dir" default:"./data" help:"Where domains, keys and certificates are kept."`
 
-	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" help:"Signaling (ARTC, WHEP), HTTP-FLV and the player page."`
+	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" help:"Signaling (ARTC, WHIP, WHEP), HTTP-FLV and the pages."`
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
 	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish."`
@@ -21,6 +23,9 @@ type Config struct {
 
 	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
+
+	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As domains.yaml has it, otherwise."`
+	TakeOver string `name:"take-over" yaml:"take-over" default:"when-silent" enum:"when-silent,always" help:"When a new publisher replaces that of the same stream, one of ${enum}."`
 
 	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
 	LogFormat string `name:"log-format" yaml:"log-format" default:"text" enum:"text,json" help:"One of ${enum}."`
@@ -34,7 +39,7 @@ func Default() Config {
 	return Config{
 		DataDir:  "./data",
 		HTTPAddr: ":8080", RTMPAddr: ":1935", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		LogLevel: "info", LogFormat: "text",
+		TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -46,6 +51,14 @@ func (c Config) Finish() (Config, error) {
 	c.TLS = c.HTTPSAddr != ""
 	return c, c.check()
 }
+
+// Mode is RTSMode in the catalog's words, "" where the catalog is to decide.
+func (c Config) Mode() catalog.Mode {
+	return map[string]catalog.Mode{"sub-second": catalog.SubSecond, "half-second": catalog.HalfSecond}[c.RTSMode]
+}
+
+// AlwaysTakeOver says that a publisher is replaced even while it sends.
+func (c Config) AlwaysTakeOver() bool { return c.TakeOver == "always" }
 
 // Level is LogLevel as slog knows it.
 func (c Config) Level() slog.Level {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"millrace/internal/catalog"
 	"millrace/internal/config"
 )
 
@@ -45,6 +46,9 @@ func TestDefaults(t *testing.T) {
 	if !reflect.DeepEqual(got, config.Default()) {
 		t.Errorf("no flags give %+v, Default is %+v", got, config.Default())
 	}
+	if got.Mode() != "" || got.AlwaysTakeOver() {
+		t.Errorf("mode %q, take over always %v", got.Mode(), got.AlwaysTakeOver())
+	}
 	if got.Level() != slog.LevelInfo {
 		t.Errorf("level %v", got.Level())
 	}
@@ -65,6 +69,8 @@ rtc-ip:
   - 2001:db8::1
 no-auth: true
 demo: true
+rts-mode: half-second
+take-over: always
 log-level: debug
 log-format: json
 `
@@ -72,11 +78,15 @@ log-format: json
 		DataDir: "/var/lib/millrace", HTTPAddr: "127.0.0.1:80", HTTPSAddr: ":444", TLS: true, RTMPAddr: ":1936",
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
 		RTCIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
-		NoAuth: true, Demo: true, LogLevel: "debug", LogFormat: "json",
+		NoAuth: true, Demo: true, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
 	}
 	got, err := parse(t, file)
 	if err != nil || !reflect.DeepEqual(got, whole) {
 		t.Fatalf("file alone: %v\n got %+v\nwant %+v", err, got, whole)
+	}
+
+	if got.Mode() != catalog.HalfSecond || !got.AlwaysTakeOver() {
+		t.Errorf("mode %q, take over always %v", got.Mode(), got.AlwaysTakeOver())
 	}
 
 	got, err = parse(t, file, "--http-addr=:8081", "--no-auth=false", "--rtc-ip=127.0.0.1", "--log-level", "warn")
@@ -160,7 +170,7 @@ func TestBadFlags(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.arg, err, c.want)
 		}
 	}
-	for _, arg := range []string{"--log-level=loud", "--rtc-ip=nowhere", "--log-format=xml"} {
+	for _, arg := range []string{"--log-level=loud", "--rtc-ip=nowhere", "--log-format=xml", "--rts-mode=fast", "--take-over=never"} {
 		if _, err := parse(t, "", arg); err == nil {
 			t.Errorf("%s is taken", arg)
 		}

@@ -152,3 +152,19 @@ func TestUnsigned(t *testing.T) {
 		}
 	}
 }
+
+func TestWithMode(t *testing.T) {
+	made, err := open(t, t.TempDir()).Domains()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Domains = append(made.Domains, catalog.Domain{Name: "own.test", Role: catalog.Streaming, Mode: catalog.SubSecond})
+	for i, d := range datadir.WithMode(made, catalog.HalfSecond).Domains {
+		if half := d.Mode == catalog.HalfSecond; half != (d.Name == "play.localhost") {
+			t.Errorf("%s: mode %q", d.Name, d.Mode)
+		}
+		if made.Domains[i].Mode == catalog.HalfSecond {
+			t.Errorf("%s: the original changed", d.Name)
+		}
+	}
+}

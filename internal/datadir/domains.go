@@ -128,6 +128,17 @@ func Unsigned(s *catalog.Snapshot) *catalog.Snapshot {
 	return open
 }
 
+// WithMode returns a copy of s in which the default streaming domain is in mode m.
+func WithMode(s *catalog.Snapshot, m catalog.Mode) *catalog.Snapshot {
+	other := &catalog.Snapshot{Domains: slices.Clone(s.Domains)}
+	for i := range other.Domains {
+		if d := &other.Domains[i]; d.Default && d.Role == catalog.Streaming {
+			d.Mode = m
+		}
+	}
+	return other
+}
+
 func (e entry) domain() (catalog.Domain, error) {
 	role, known := roles[e.Type]
 	mode, knownMode := modes[e.Mode]

@@ -45,6 +45,8 @@ type Set struct {
 
 // Publish is how to send the stream.
 type Publish struct {
+	WHIP string `json:"whip,omitempty"`
+	ARTC string `json:"artc,omitempty"`
 	RTMP string `json:"rtmp,omitempty"`
 	// Server and Key are RTMP in the two parts that OBS asks for.
 	Server string `json:"obs_server,omitempty"`
@@ -67,10 +69,11 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 	}
 	path := "/" + o.App + "/" + o.Stream
 	web, artc := p.web(out)
-	set := Set{Play: Play{
-		ARTC: token(out, o, artc, path),
-		WHEP: token(out, o, web+"/whep", path),
-	}}
+	webIn, artcIn := p.web(in)
+	set := Set{
+		Publish: Publish{WHIP: token(in, o, webIn, path), ARTC: token(in, o, artcIn, path)},
+		Play:    Play{ARTC: token(out, o, artc, path), WHEP: token(out, o, web+"/whep", path)},
+	}
 	if mode(s, in) != catalog.HalfSecond {
 		set.Publish.RTMP = token(in, o, p.rtmp(in), path)
 		cut := strings.LastIndexByte(path, '/')

@@ -58,6 +58,8 @@ func TestSetIsAccepted(t *testing.T) {
 		}{
 			{set.Publish.RTMP, "rtmp://localhost/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Publish.Server + "/" + set.Publish.Key, "rtmp://localhost/live/demo", "/live/demo", "in", time.Hour, c.in},
+			{set.Publish.WHIP, "http://localhost:8080/live/demo", "/live/demo", "in", time.Hour, c.in},
+			{set.Publish.ARTC, "artc://localhost:8080/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Play.ARTC, "artc://localhost:8080/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.WHEP, "http://localhost:8080/whep/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.FLV, "http://localhost:8080/live/demo.flv", "/live/demo.flv", "out", 24 * time.Hour, c.out},
@@ -104,9 +106,10 @@ func TestPlaces(t *testing.T) {
 // Domains of one's own go into the URLs by name; without signing there is no
 // token, and the half-second mode has no RTMP and no FLV.
 func TestOwnDomains(t *testing.T) {
-	want := links.Set{Play: links.Play{
-		ARTC: "artc://play.half.test:8080/live/demo", WHEP: "http://play.half.test:8080/whep/live/demo",
-	}}
+	want := links.Set{
+		Publish: links.Publish{WHIP: "http://push.half.test:8080/live/demo", ARTC: "artc://push.half.test:8080/live/demo"},
+		Play:    links.Play{ARTC: "artc://play.half.test:8080/live/demo", WHEP: "http://play.half.test:8080/whep/live/demo"},
+	}
 	for _, name := range []string{"push.half.test", "PLAY.half.test"} {
 		if got := makeSet(t, usual, links.Order{Domain: name}); got != want {
 			t.Errorf("%s: got %+v", name, got)

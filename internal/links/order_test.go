@@ -59,7 +59,9 @@ func TestText(t *testing.T) {
 	if err := makeSet(t, usual, links.Order{Domain: "play.half.test"}).Text(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = `play     ARTC            artc://play.half.test:8080/live/demo
+	const want = `publish  WHIP            http://push.half.test:8080/live/demo
+         ARTC            artc://push.half.test:8080/live/demo
+play     ARTC            artc://play.half.test:8080/live/demo
          WHEP            http://play.half.test:8080/whep/live/demo
 `
 	if b.String() != want {

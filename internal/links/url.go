@@ -18,7 +18,8 @@ func KeyOnly(key string) *catalog.Domain {
 }
 
 // DomainOf returns the domain that a URL belongs to: the one that it names, else
-// the one of the pair that o.Domain names, for publishers or for viewers.
+// the one of the pair that o.Domain names, for publishers or for viewers. A WHIP
+// endpoint below /whip is for publishers in any case.
 func DomainOf(s *catalog.Snapshot, raw string, publish bool, o Order) (*catalog.Domain, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -28,7 +29,7 @@ func DomainOf(s *catalog.Snapshot, raw string, publish bool, o Order) (*catalog.
 		return d, nil
 	}
 	in, out, err := pair(s, o.Domain)
-	if publish {
+	if publish || endpoint(u, "/whip/") {
 		return in, err
 	}
 	return out, err
@@ -49,10 +50,16 @@ func URL(d *catalog.Domain, raw string, o Order) (string, error) {
 	case d.Auth.PrimaryKey == "":
 		return "", fmt.Errorf("domain %q has no key to sign with", d.Name)
 	}
-	// The signature of a WHEP endpoint is that of the stream.
+	// The signature of a WHIP or WHEP endpoint is that of the stream.
 	path := u.EscapedPath()
-	if stream, ok := strings.CutPrefix(path, "/whep/"); ok && strings.Count(stream, "/") == 1 {
-		path = "/" + stream
+	if endpoint(u, "/whip/") || endpoint(u, "/whep/") {
+		path = path[len("/whip"):]
 	}
 	return sign.Append(raw, sign.Sign(path, d.Auth.PrimaryKey, stamp(d, o), "", "")), nil
+}
+
+// endpoint says whether a URL is that of a stream's endpoint below a prefix.
+func endpoint(u *url.URL, prefix string) bool {
+	stream, ok := strings.CutPrefix(u.EscapedPath(), prefix)
+	return ok && strings.Count(stream, "/") == 1
 }

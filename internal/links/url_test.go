@@ -13,6 +13,7 @@ func TestURL(t *testing.T) {
 		{"aliyuncdnexp1234", "http://cdn.example.com/video/standard/1K.html", "http://cdn.example.com/video/standard/1K.html?auth_key=1444435200-0-0-80cd3862d699b7118eed99103f2a3a4f"},
 		{"testkey0123", "rtmp://h/app/stream?x=1", "rtmp://h/app/stream?x=1&auth_key=1740562218-0-0-7006cb10290acc11daa7f717b7a4f875"},
 		{"testkey0123", "https://h:8443/whep/app/stream", "https://h:8443/whep/app/stream?auth_key=1740562218-0-0-7006cb10290acc11daa7f717b7a4f875"},
+		{"testkey0123", "https://h:8443/whip/app/stream", "https://h:8443/whip/app/stream?auth_key=1740562218-0-0-7006cb10290acc11daa7f717b7a4f875"},
 	} {
 		o := links.Order{At: at}
 		if c.key != "testkey0123" {
@@ -61,6 +62,8 @@ func TestDomainOf(t *testing.T) {
 		{"rtmp://localhost/live/demo", true, "", "push.localhost"},
 		{"rtmp://localhost/live/demo", false, "", "play.localhost"},
 		{"rtmp://127.0.0.1:1935/live/demo", true, "play.half.test", "push.half.test"},
+		{"http://localhost:8080/whip/live/demo", false, "", "push.localhost"},
+		{"http://localhost:8080/whip/live", false, "", "play.localhost"},
 		{"rtmp://PUSH.half.test/live/demo", false, "", "push.half.test"},
 	} {
 		d, err := links.DomainOf(domains(), c.url, c.publish, links.Order{Domain: c.domain})

@@ -37,18 +37,39 @@ func (n *node) place(host string, tls bool) links.Place {
 // facts is what the banner says. Its URLs are for the user's own stream; the
 // demo's are on its page.
 func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
-	set, err := links.Make(n.domains, n.place("", false), links.Order{App: demoApp, Stream: mineStream, At: now})
+	order := links.Order{App: demoApp, Stream: mineStream, At: now}
+	set, err := links.Make(n.domains, n.place("", false), order)
 	if err != nil {
 		return banner.Facts{}, err
 	}
-	pages := []string{"http://localhost:" + strconv.Itoa(port(n.open.http)) + "/"}
-	if n.open.https != nil {
-		pages = append(pages, "https://localhost:"+strconv.Itoa(port(n.open.https))+"/")
-	}
-	return banner.Facts{
-		Version: version, Pages: pages, Demo: n.cfg.Demo, Name: demoApp + "/" + mineStream, Links: set,
+	home := "http://localhost:" + strconv.Itoa(port(n.open.http)) + "/"
+	f := banner.Facts{
+		Version: version, Pages: []string{home}, Publish: home + "publish",
+		Demo: n.demoRuns(), Name: demoApp + "/" + mineStream, Links: set,
 		Admin: "http://" + n.open.admin.Addr().String(), DataDir: n.cfg.DataDir,
-	}, nil
+	}
+	if n.cfg.Demo && !f.Demo {
+		f.NoDemo = "No demo picture: it comes over RTMP, which the half-second mode refuses. Publish your own."
+	}
+	if n.open.https == nil {
+		return f, nil
+	}
+	https := ":" + strconv.Itoa(port(n.open.https)) + "/"
+	f.Pages = append(f.Pages, "https://localhost"+https)
+	host := outsideHost(n.cfg)
+	other, err := links.Make(n.domains, n.place(host, true), order)
+	if err != nil {
+		return banner.Facts{}, err
+	}
+	f.PublishTLS, f.WHIPTLS = "https://"+inURL(host)+https+"publish", other.Publish.WHIP
+	return f, nil
+}
+
+// demoRuns says whether the demo is published: it is wanted, and the default
+// domain takes RTMP.
+func (n *node) demoRuns() bool {
+	home := n.domains.Find("localhost", catalog.Streaming)
+	return n.cfg.Demo && (home == nil || home.Mode != catalog.HalfSecond)
 }
 
 // demoURL is where the demo publishes: this node, through the front door.
@@ -67,24 +88,30 @@ func (n *node) demoURL(now time.Time) (string, error) {
 // URLs are paths on the server that the page came from.
 func (n *node) console() console.Config {
 	return console.Config{Demo: func(r *http.Request) console.Demo {
-		on, stream := n.cfg.Demo && n.hasDemo(r.Host), demoStream
+		on, stream := n.demoRuns() && n.hasDemo(r.Host), demoStream
 		if !on {
 			stream = mineStream // what the banner speaks of
 		}
 		path := "/" + demoApp + "/" + stream
-		d := console.Demo{
-			On: on, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(),
-			PublishURL: "rtmp://" + inURL(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path,
-		}
+		d := console.Demo{On: on, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(), Publish: n.publishing(r)}
 		token, flvToken := n.playTokens(r.Host, path)
 		if d.On {
 			d.PlayAuthKey, d.FLVAuthKey = token, flvToken
 		}
 		d.WHEPURL = withKey("/whep"+path, d.PlayAuthKey)
-		d.FLVURL = withKey(path+".flv", d.FLVAuthKey)
 		d.ARTCURL = withKey("artc://"+r.Host+path, d.PlayAuthKey)
+		if !n.halfSecond(r.Host) {
+			d.FLVURL = withKey(path+".flv", d.FLVAuthKey)
+			d.PublishURL = "rtmp://" + inURL(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path
+		}
 		return d
 	}}
+}
+
+// halfSecond says whether what is played from host is in that mode.
+func (n *node) halfSecond(host string) bool {
+	d := n.domains.Find(host, catalog.Streaming)
+	return d != nil && d.Mode == catalog.HalfSecond
 }
 
 // hasDemo says whether the demo, which is published to the default domain, is

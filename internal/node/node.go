@@ -81,6 +81,9 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	if cfg.NoAuth {
 		domains = datadir.Unsigned(domains)
 	}
+	if m := cfg.Mode(); m != "" {
+		domains = datadir.WithMode(domains, m)
+	}
 	n := &node{cfg: cfg, log: log, domains: domains, registry: prometheus.NewRegistry(), token: token}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if n.open, err = listen(cfg, dir, domains); err != nil {
@@ -91,14 +94,16 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		n.open.close()
 		return nil, plain("rtc-addr", cfg.RTCAddr, err)
 	}
-	n.hub = live.NewHub(live.Options{Log: log, NewPacketizer: func() live.Packetizer { return rtp.New() }})
+	n.hub = live.NewHub(live.Options{
+		Log: log, TakeOver: cfg.AlwaysTakeOver(), NewPacketizer: func() live.Packetizer { return rtp.New() },
+	})
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
 	}))
 	door := admit.New(func() *catalog.Snapshot { return n.domains }, n.hub, time.Now, log)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
-	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
+	n.signal = signal.New(signal.Config{}, door, peers{n.rtc}, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
 	return n, nil
 }
@@ -111,7 +116,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	rooms, stopRooms := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRooms()
 	var publish func(context.Context) error
-	if n.cfg.Demo {
+	if n.demoRuns() {
 		var err error
 		if publish, err = n.demo(); err != nil {
 			n.close()

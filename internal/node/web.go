@@ -84,6 +84,8 @@ func (n *node) liveMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/whep/{app}/{stream}", n.signal.ServeWHEP)
 	mux.HandleFunc("/whep/{app}/{stream}/{session}", n.signal.ServeWHEP)
+	mux.HandleFunc("/whip/{app}/{stream}", n.signal.ServeWHIP)
+	mux.HandleFunc("/whip/{app}/{stream}/{session}", n.signal.ServeWHIP)
 	mux.HandleFunc("/{app}/{stream}", func(w http.ResponseWriter, r *http.Request) {
 		post := r.Method == http.MethodPost || r.Method == http.MethodOptions && !strings.HasSuffix(r.URL.Path, ".flv")
 		switch {
