@@ -21,6 +21,7 @@ import (
 	"millrace/internal/demo"
 	"millrace/internal/httplive"
 	"millrace/internal/live"
+	"millrace/internal/media"
 	"millrace/internal/rtc"
 	"millrace/internal/rtmp"
 	"millrace/internal/signal"
@@ -96,6 +97,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	}
 	n.hub = live.NewHub(live.Options{
 		Log: log, TakeOver: cfg.AlwaysTakeOver(), NewPacketizer: func() live.Packetizer { return rtp.New() },
+		NewAssembler: func(video, audio *media.Track) live.Assembler { return rtp.NewAssembler(video, audio) },
 	})
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
@@ -103,7 +105,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	door := admit.New(func() *catalog.Snapshot { return n.domains }, n.hub, time.Now, log)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
-	n.signal = signal.New(signal.Config{}, door, peers{n.rtc}, log, signal.NewMetrics(n.registry))
+	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
 	return n, nil
 }

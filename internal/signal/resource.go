@@ -1,11 +1,9 @@
 package signal
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
-	"millrace/internal/live"
 	"millrace/internal/reason"
 	"millrace/internal/wire/sdp"
 )
@@ -64,7 +62,7 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, q request, t tick
 }
 
 // renew answers new ICE credentials with ours (section 4.3.3), which are nil
-// where f has none. What goes wrong leaves the session as it was.
+// where f has none.
 func (s *Server) renew(t ticket, f sdp.Fragment, conditions []string) (ours *sdp.Transport, ice string, err error) {
 	// Of two restarts at once, the second knows of the first.
 	s.ice.mu.Lock()
@@ -83,11 +81,8 @@ func (s *Server) renew(t ticket, f sdp.Fragment, conditions []string) (ours *sdp
 		return nil, "", badRequest("the fragment has a new ice-ufrag and no ice-pwd")
 	}
 	made, err := s.peers.Restart(t.session, f.Ufrag, f.Pwd)
-	switch {
-	case errors.Is(err, live.ErrNotFound):
+	if err != nil {
 		return nil, "", errNoSession
-	case err != nil:
-		return nil, "", noSession(err)
 	}
 	ice = iceTag(f.Ufrag)
 	s.ice.set(t.session, ice)

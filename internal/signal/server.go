@@ -34,8 +34,7 @@ type Peers interface {
 	Publish(offer *sdp.Offer, rec sdp.Reception, p *live.Publisher) (id string, t sdp.Transport, err error)
 	// Restart gives a session new ICE credentials, the peer's being ufrag and
 	// pwd. Of t, Ufrag, Pwd and Candidates are set. It does not block. The
-	// error is live.ErrNotFound when there is no session of this id, and means
-	// in any case that nothing has changed.
+	// error says that there is no session of this id.
 	Restart(id, ufrag, pwd string) (t sdp.Transport, err error)
 	// Close ends a session; false means that there is none of this id.
 	Close(id string, why reason.Reason) bool

@@ -146,11 +146,8 @@ func (p *peers) Publish(_ *sdp.Offer, rec sdp.Reception, pub *live.Publisher) (s
 func (p *peers) Restart(id, ufrag, pwd string) (sdp.Transport, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail != nil {
-		return sdp.Transport{}, p.fail
-	}
 	if p.sessions[id] == nil {
-		return sdp.Transport{}, fmt.Errorf("restart: %w", live.ErrNotFound)
+		return sdp.Transport{}, errors.New("no such session")
 	}
 	p.restarts = append(p.restarts, ufrag+" "+pwd)
 	return sdp.Transport{
