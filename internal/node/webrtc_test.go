@@ -1,0 +1,101 @@
+package node
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+
+	"millrace/internal/media"
+)
+
+// A WHIP publisher reaches WHEP viewers untouched, and goes when it says so.
+func TestWHIPToWHEP(t *testing.T) {
+	n := serveNode(t, nil)
+	urls := n.links(t, "rtc")
+	from := sender(t)
+	from.join(t, urls.Publish.WHIP)
+	n.live(t, "rtc")
+	to := receiver(t)
+	to.join(t, urls.Play.WHEP)
+	to.gets(t, 50)
+	video, _ := to.codecs.Load(media.Video)
+	audio, _ := to.codecs.Load(media.Audio)
+	if video != webrtc.MimeTypeH264 || audio != webrtc.MimeTypeOpus {
+		t.Errorf("received %v and %v", video, audio)
+	}
+	for _, p := range []*peer{to, from} {
+		if res, body := ask(t, http.MethodDelete, p.session, "", ""); res.StatusCode != http.StatusOK {
+			t.Errorf("DELETE: %s: %s", res.Status, body)
+		}
+	}
+	await(t, "the end", func() bool { return strings.Contains(n.log.String(), "publisher gone") })
+	if !regexp.MustCompile(`msg="publisher gone" stream=\S+/live/rtc proto=whip peer=\S+ reason=closed_by_peer`).MatchString(n.log.String()) {
+		t.Error("no goodbye in the log")
+	}
+}
+
+// The vendor's exchange, and the tracks that HTTP-FLV makes of it.
+func TestARTCToFLV(t *testing.T) {
+	n := serveNode(t, nil)
+	urls := n.links(t, "sdk")
+	from := sender(t)
+	body, err := json.Marshal(map[string]any{
+		"version": 2, "sdk_version": "0.0.1", "mode": "rtc", "push_stream": urls.Publish.ARTC,
+		"jsep": map[string]string{"type": "offer", "sdp": from.offer(t, nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, text := ask(t, http.MethodPost, strings.Replace(urls.Publish.ARTC, "artc://", "http://", 1), "", string(body))
+	var answer struct {
+		Code  int                       `json:"code"`
+		Trace string                    `json:"trace_id"`
+		JSEP  webrtc.SessionDescription `json:"jsep"`
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || res.StatusCode != http.StatusOK || answer.Code != 200 || answer.Trace == "" {
+		t.Fatalf("%s: %s: %v", res.Status, text, err)
+	}
+	from.accept(t, answer.JSEP.SDP)
+	n.live(t, "sdk")
+	video := false
+	for _, s := range ffprobe(t, urls.Play.FLV).Streams {
+		video = video || s.CodecName == "h264" && s.Width == 640
+	}
+	if !video {
+		t.Error("no picture")
+	}
+}
+
+// An ICE restart of either side leaves the media going.
+func TestICERestarts(t *testing.T) {
+	n := serveNode(t, nil)
+	urls := n.links(t, "again")
+	from, to := sender(t), receiver(t)
+	from.join(t, urls.Publish.WHIP)
+	n.live(t, "again")
+	to.join(t, urls.Play.WHEP)
+	to.gets(t, 20)
+	for name, p := range map[string]*peer{"publisher": from, "viewer": to} {
+		answer := p.pc.CurrentRemoteDescription().SDP
+		offer := p.offer(t, &webrtc.OfferOptions{ICERestart: true})
+		fragment := "a=ice-ufrag:" + attribute(t, offer, "ice-ufrag") + "\r\na=ice-pwd:" + attribute(t, offer, "ice-pwd") +
+			"\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:" + attribute(t, offer, "mid") + "\r\n"
+		res, body := ask(t, http.MethodPatch, p.session, "application/trickle-ice-sdpfrag", fragment, "If-Match", "*")
+		if res.StatusCode != http.StatusOK || res.Header.Get("ETag") == p.etag {
+			t.Fatalf("%s: %s, %v: %s", name, res.Status, res.Header, body)
+		}
+		for _, line := range []string{"ice-ufrag", "ice-pwd"} {
+			answer = strings.ReplaceAll(answer, "a="+line+":"+attribute(t, answer, line), "a="+line+":"+attribute(t, body, line))
+		}
+		p.accept(t, answer)
+		to.gets(t, 50)
+		res, body = ask(t, http.MethodPatch, p.session, "application/trickle-ice-sdpfrag", fragment, "If-Match", p.etag)
+		if res.StatusCode != http.StatusPreconditionFailed {
+			t.Errorf("%s: candidates of the old ICE session: %s: %s", name, res.Status, body)
+		}
+	}
+}
