@@ -27,6 +27,9 @@ var floors = [][]string{
 	// Floor 3: the only places that know several rooms.
 	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load"},
 	{"internal/node"},
+	// What others may import, and the commands made of it.
+	{"client"},
+	{"internal/carry"},
 	// Programs.
 	{"cmd/*", "scripts/*"},
 }

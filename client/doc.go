@@ -1,0 +1,2 @@
+// Package client publishes streams to Millrace and plays them.
+package client

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// connection is one of a Publisher's or Player's.
+type connection interface {
+	// serve does the work until the transport or ctx ends, and leaves nothing
+	// behind. The error says why.
+	serve(ctx context.Context) error
+}
+
+// keeper makes connections, one after the other.
+type keeper struct {
+	policy  Reconnect
+	count   *counters
+	connect func(ctx context.Context) (connection, error)
+}
+
+// first makes the first connection.
+func (k *keeper) first(ctx context.Context) (connection, error) {
+	c, err := k.connect(ctx)
+	if err != nil && k.policy.Initial && !permanent(err) {
+		return k.again(ctx, err)
+	}
+	return c, err
+}
+
+// run serves c and those that follow it until ctx ends or no attempt is left.
+// The error is never nil.
+func (k *keeper) run(ctx context.Context, c connection) error {
+	for {
+		k.count.note(Connected, nil)
+		err := c.serve(ctx)
+		if ctx.Err() != nil {
+			return ErrClosed
+		}
+		if c, err = k.again(ctx, err); ctx.Err() != nil && err != nil {
+			return ErrClosed
+		} else if err != nil {
+			return err
+		}
+		k.count.reconnected()
+	}
+}
+
+// again makes a connection after err.
+func (k *keeper) again(ctx context.Context, err error) (connection, error) {
+	for n := range k.policy.attempts() {
+		k.count.note(Connecting, err)
+		pause := time.NewTimer(k.policy.pause(n))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, ctx.Err()
+		}
+		var c connection
+		if c, err = k.connect(ctx); err == nil {
+			return c, nil
+		}
+		if permanent(err) || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	if n := k.policy.attempts(); n > 0 {
+		return nil, fmt.Errorf("given up after %d attempts: %w", n, err)
+	}
+	return nil, err
+}
