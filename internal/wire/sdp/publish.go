@@ -1,6 +1,8 @@
 package sdp
 
 import (
+	"strconv"
+
 	"millrace/internal/media"
 	"millrace/internal/reason"
 )
@@ -31,7 +33,7 @@ type Ingest struct {
 // SelectPublish chooses what to receive from the offerer: H264 and Opus where
 // they are offered. A medium that it would send and that cannot be taken is an
 // error: nobody should publish without sound and not know. The error is a
-// *Mismatch.
+// *Mismatch, its reason Codec or BadRequest.
 func (o *Offer) SelectPublish(p Ingest) (Reception, error) {
 	var r Reception
 	var err error
@@ -44,22 +46,31 @@ func (o *Offer) SelectPublish(p Ingest) (Reception, error) {
 	if r.Video == nil && r.Audio == nil {
 		return Reception{}, &Mismatch{reason.Codec, "the offer does not send audio or video"}
 	}
-	r.disentangle()
+	if err := r.disentangle(); err != nil {
+		return Reception{}, err
+	}
 	return r, nil
 }
 
-// disentangle forgets SSRCs that say nothing because two streams share one.
-func (r *Reception) disentangle() {
+// disentangle refuses payload types that two m-lines of the bundle share (RFC
+// 8843 section 9.1), and forgets SSRCs that say nothing because both have them.
+func (r *Reception) disentangle() error {
 	if r.Video == nil || r.Audio == nil {
-		return
+		return nil
 	}
 	v, a := r.Video, r.Audio
+	for _, pt := range []uint8{v.PT, v.RTXPT} {
+		if pt != 0 && (pt == a.PT || pt == a.RTXPT) {
+			return &Mismatch{reason.BadRequest, "the offer's audio and video share payload type " + strconv.Itoa(int(pt)) + "; in one bundle each needs its own"}
+		}
+	}
 	for _, ssrc := range []uint32{v.SSRC, v.RTXSSRC} {
 		if ssrc != 0 && (ssrc == a.SSRC || ssrc == a.RTXSSRC) {
 			v.SSRC, v.RTXSSRC, a.SSRC, a.RTXSSRC = 0, 0, 0, 0
-			return
+			break
 		}
 	}
+	return nil
 }
 
 // AnswerPublish writes the answer that receives r over t. Each m-line taken

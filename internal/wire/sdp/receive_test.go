@@ -234,6 +234,49 @@ func TestSimulcast(t *testing.T) {
 	}
 }
 
+// Chromium's offer of three layers.
+func TestChromiumSimulcast(t *testing.T) {
+	o := parse(t, fixture(t, "simulcast-chromium.sdp"))
+	r, err := o.SelectPublish(Ingest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := r.Video; !reflect.DeepEqual(v.RIDs, []string{"q", "h", "f"}) || v.SSRC != 0 || v.RTXSSRC != 0 || v.Ext != (Extensions{TransportCC: 3, MID: 4, RID: 10, RepairedRID: 11}) {
+		t.Errorf("%+v", v)
+	}
+	checkReception(t, o, r, ours)
+	golden(t, "simulcast-chromium", o.AnswerPublish(r, ours))
+}
+
+// OBS names the transport once, for the session, has a lip-sync group beside
+// the bundle, and fits Opus into a bit rate.
+func TestOBS(t *testing.T) {
+	body := strings.Replace(ownSession, "a=group:BUNDLE 0 1\n", "a=group:BUNDLE 0 1\na=group:LS 0 1\na=ice-options:ice2,trickle\n", 1) +
+		"m=audio 9 UDP/TLS/RTP/SAVPF 111\na=mid:0\na=sendonly\na=ssrc:31 cname:x\na=ssrc:31 msid:x x-audio\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n" +
+		"a=fmtp:111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1\n" +
+		"m=video 9 UDP/TLS/RTP/SAVPF 96\na=mid:1\na=sendonly\na=ssrc:32 cname:x\na=rtcp-mux\na=rtpmap:96 H264/90000\n" +
+		"a=rtcp-fb:96 nack\na=rtcp-fb:96 nack pli\na=rtcp-fb:96 goog-remb\na=fmtp:96 profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1\n"
+	for _, b := range []string{body, strings.Replace(body, "a=group:BUNDLE 0 1\na=group:LS 0 1\n", "a=group:LS 0 1\na=group:BUNDLE 0 1\n", 1)} {
+		o := parse(t, b)
+		r, err := o.SelectPublish(Ingest{})
+		if err != nil || r.Video == nil || r.Audio == nil || r.Video.SSRC != 32 || r.Audio.SSRC != 31 || !r.Video.PLI || !r.Video.NACK || r.Video.TransportCC {
+			t.Fatalf("%+v, %+v, %v", r.Video, r.Audio, err)
+		}
+		checkReception(t, o, r, ours)
+		if got := o.AnswerPublish(r, ours); strings.Contains(got, "maxaveragebitrate") || strings.Contains(got, "rsize") {
+			t.Error(got)
+		}
+	}
+}
+
+func TestSharedPayloadType(t *testing.T) {
+	body := strings.Replace(ownPublisher(sendsADTS, strings.ReplaceAll(sendsH264, ":96 ", ":97 ")), "SAVPF 96", "SAVPF 97", 1)
+	var m *Mismatch
+	if r, err := parse(t, body).SelectPublish(Ingest{}); !errors.As(err, &m) || m.Reason != reason.BadRequest || !strings.Contains(m.Detail, "share payload type 97") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // A full WebRTC implementation takes the answers to offers in which it sends.
 func TestPionPublishes(t *testing.T) {
 	track := func(mime, id string, opts ...func(*webrtc.TrackLocalStaticRTP)) *webrtc.TrackLocalStaticRTP {

@@ -63,7 +63,7 @@ type Selection struct {
 // Mismatch is the error of SelectPlay and SelectPublish: the offer and the
 // stream, or what the server takes, have nothing, or not enough, in common.
 type Mismatch struct {
-	Reason reason.Reason // reason.Codec or reason.BFrames
+	Reason reason.Reason // reason.Codec, reason.BFrames or reason.BadRequest
 	Detail string        // a sentence for the peer
 }
 
