@@ -32,6 +32,14 @@ func Inspect(c media.Codec, payload []byte) (s Shape, ok bool) {
 		return inspectH264(payload)
 	case media.VP8:
 		return inspectVP8(payload)
+	case media.VP9:
+		return inspectVP9(payload)
+	case media.AV1:
+		return inspectAV1(payload)
+	case media.H265:
+		return inspectH265(payload)
+	case media.AAC, media.Opus:
+		return Shape{}, true
 	}
-	return Shape{}, c == media.AAC || c == media.Opus
+	return Shape{}, false
 }

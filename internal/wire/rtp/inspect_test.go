@@ -72,6 +72,55 @@ var shapes = []struct {
 	{media.VP8, "long PictureID cut off", "90 80 80 01", Shape{}, true},
 	{media.VP8, "wrong start code", "10 50a2009d012b8002e001", Shape{}, true},
 
+	{media.VP9, "key frame", "08 824983420014100f1604", Shape{Key: true, Width: 322, Height: 242}, false},
+	{media.VP9, "key frame as Chromium sends it", "8a 8001 18 0280 0168 01 04 01 824983420014100f1604", Shape{Key: true, Width: 640, Height: 360}, false},
+	{media.VP9, "key frame of three layers", "aa 11 00 00 50 0140 00b4 0280 0168 0500 02d0 824983420014100f1604", Shape{Key: true, Width: 1280, Height: 720}, false},
+	{media.VP9, "second layer of a key frame", "a8 11 03 00 8600", Shape{}, false},
+	{media.VP9, "later packet of a key frame", "80 8001 ffff", Shape{Key: true}, false},
+	{media.VP9, "key frame, encrypted", "08 1111", Shape{Key: true}, false},
+	{media.VP9, "picture of its own that keeps references", "08 8600", Shape{}, false},
+	{media.VP9, "picture", "c8 8002 8600", Shape{}, false},
+	{media.VP9, "picture in flexible mode", "f9 8002 20 03 04 8600", Shape{}, false},
+	{media.VP9, "structure with sizes beside a picture", "ca 8002 10 0280 0168 8600", Shape{}, false},
+	{media.VP9, "four references", "d0 11 03 03 03 02 86", Shape{}, true},
+	{media.VP9, "nothing but a descriptor", "88 8001", Shape{}, true},
+	{media.VP9, "structure cut off", "0a 10 0280 01", Shape{}, true},
+	{media.VP9, "group cut off", "0a 08 02 04 01 04", Shape{}, true},
+
+	{media.AV1, "key frame as Chromium sends it", "28 0c 08000000043d07c4fff98040 301400a3", Shape{Key: true, Width: 322, Height: 242}, false},
+	{media.AV1, "key frame, all elements with size", "08 0c 08000000043d07c4fff98040 04 301400a3", Shape{Key: true, Width: 322, Height: 242}, false},
+	{media.AV1, "sequence header alone", "10 08000000043d07c4fff98040", Shape{Key: true, Width: 322, Height: 242}, false},
+	{media.AV1, "sequence header that goes on", "58 0800000004", Shape{Key: true}, false},
+	{media.AV1, "later packet of a key frame", "90 08000000043d07c4fff98040", Shape{}, false},
+	{media.AV1, "picture", "10 301400a3", Shape{}, false},
+	{media.AV1, "begins and goes on", "98 3014", Shape{}, true},
+	{media.AV1, "nothing but a header", "18", Shape{}, true},
+	{media.AV1, "fewer elements than counted", "30 02 3014 02 3014", Shape{}, true},
+	{media.AV1, "element cut off", "20 05 3014", Shape{}, true},
+	{media.AV1, "size cut off", "00 80", Shape{}, true},
+	{media.AV1, "forbidden bit", "10 b014", Shape{}, true},
+
+	{media.H265, "IDR slice", "2601 af", Shape{Key: true}, false},
+	{media.H265, "CRA slice", "2a01 af", Shape{Key: true}, false},
+	{media.H265, "slice", "0201 d0", Shape{}, false},
+	{media.H265, "slice that its own layer does not refer to", "0001 d0", Shape{}, false},
+	{media.H265, "VPS", "4001 0c", Shape{Key: true, Params: [][]byte{{0x40, 0x01, 0x0c}}}, false},
+	{media.H265, "SEI", "4e01 05", Shape{}, false},
+	{media.H265, "AP of VPS, SPS, PPS, IDR", "6001 0003 40010c 0003 420101 0003 4401c1 0003 2601af",
+		Shape{Key: true, Params: [][]byte{{0x40, 0x01, 0x0c}, {0x42, 0x01, 0x01}, {0x44, 0x01, 0xc1}}}, false},
+	{media.H265, "AP of PPS and slice", "6001 0003 4401c1 0003 0201d0", Shape{Params: [][]byte{{0x44, 0x01, 0xc1}}}, false},
+	{media.H265, "FU inside an IDR", "6201 13 af", Shape{Key: true}, false},
+	{media.H265, "FU of a slice", "6201 81 af", Shape{}, false},
+	{media.H265, "one byte", "26", Shape{}, true},
+	{media.H265, "no layer", "2600 af", Shape{}, true},
+	{media.H265, "AP of nothing", "6001", Shape{}, true},
+	{media.H265, "AP cut off", "6001 0004 40010c", Shape{}, true},
+	{media.H265, "AP cut off in a size", "6001 0003 40010c 00", Shape{}, true},
+	{media.H265, "AP of an AP", "6001 0003 600100", Shape{}, true},
+	{media.H265, "FU cut off", "6201", Shape{}, true},
+	{media.H265, "FU of a FU", "6201 b1 af", Shape{}, true},
+	{media.H265, "PACI", "6401 0000", Shape{}, true},
+
 	{media.Opus, "sound", "fc ff fe", Shape{}, false},
 	{media.Opus, "nothing", "", Shape{}, true},
 	{media.AAC, "sound", "ff f1 50", Shape{}, false},
@@ -115,7 +164,7 @@ func TestInspectOwnPackets(t *testing.T) {
 
 func TestInspectDoesNotAllocate(t *testing.T) {
 	for _, s := range shapes {
-		if s.want.Params != nil || s.want.Width != 0 && s.codec != media.VP8 {
+		if s.bad || s.want.Params != nil || s.want.Key && (s.codec == media.VP9 || s.codec == media.AV1) {
 			continue
 		}
 		b := unhex(t, s.bytes)
