@@ -3,11 +3,14 @@ package node
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -99,11 +102,27 @@ func serveNode(t *testing.T, change func(*config.Config)) *running {
 // links are the signed URLs of a stream.
 func (r *running) links(t *testing.T, stream string) links.Set {
 	t.Helper()
-	set, err := links.Make(r.domains, r.place("127.0.0.1", false), links.Order{App: "live", Stream: stream, At: time.Now()})
+	set, err := r.linksOver(false, stream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return set
+}
+
+func (r *running) linksOver(tls bool, stream string) (links.Set, error) {
+	return links.Make(r.domains, r.place("127.0.0.1", tls), links.Order{App: "live", Stream: stream, At: time.Now()})
+}
+
+// insecure makes ask take certificates that nobody has signed.
+func insecure(t *testing.T) {
+	t.Helper()
+	plain := http.DefaultClient.Transport
+	lax := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // a node's own
+	http.DefaultClient.Transport = lax
+	t.Cleanup(func() {
+		lax.CloseIdleConnections()
+		http.DefaultClient.Transport = plain
+	})
 }
 
 // ffmpeg starts a publisher of a test picture and a tone. kill ends it without
@@ -189,4 +208,14 @@ func ask(t *testing.T, method, url, contentType, body string, header ...string) 
 
 func (r *running) url(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d%s", port(r.open.http), path)
+}
+
+// captured is an offer that some client has made.
+func captured(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "signal", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -9,7 +11,9 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"millrace/internal/config"
 	"millrace/internal/media"
+	"millrace/internal/rtmp"
 )
 
 // A WHIP publisher reaches WHEP viewers untouched, and goes when it says so.
@@ -97,5 +101,52 @@ func TestICERestarts(t *testing.T) {
 		if res.StatusCode != http.StatusPreconditionFailed {
 			t.Errorf("%s: candidates of the old ICE session: %s: %s", name, res.Status, body)
 		}
+	}
+}
+
+// Whoever is silent is replaced, whoever sends is not, whatever both speak.
+func TestTakeOver(t *testing.T) {
+	n := serveNode(t, nil)
+	urls := n.links(t, "name")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	silent, err := rtmp.Dial(ctx, urls.Publish.RTMP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	from := sender(t)
+	from.join(t, urls.Publish.WHIP) // waits for two seconds of silence
+	n.live(t, "name")
+	await(t, "the silent one to be told", func() bool { return strings.Contains(n.log.String(), "reason=replaced") })
+	_, err = rtmp.Dial(ctx, urls.Publish.RTMP)
+	var refused *rtmp.StatusError
+	if !errors.As(err, &refused) || refused.Code != "NetStream.Publish.BadName" || !strings.Contains(refused.Description, "has a publisher already") {
+		t.Errorf("RTMP against one that sends: %v", err)
+	}
+	res, body := ask(t, http.MethodPost, urls.Publish.WHIP, "application/sdp", captured(t, "whip-n-M.sdp"))
+	if res.StatusCode != http.StatusConflict || !strings.Contains(body, `"taken"`) {
+		t.Errorf("WHIP against one that sends: %s: %s", res.Status, body)
+	}
+}
+
+// With --take-over=always the newest publisher has the name, and viewers stay.
+func TestTakeOverAlways(t *testing.T) {
+	n := serveNode(t, func(c *config.Config) { c.TakeOver = "always" })
+	urls := n.links(t, "name")
+	first, to := sender(t), receiver(t)
+	first.join(t, urls.Publish.WHIP)
+	n.live(t, "name")
+	to.join(t, urls.Play.WHEP)
+	to.gets(t, 20)
+	second := sender(t)
+	second.join(t, urls.Publish.WHIP)
+	await(t, "the first to be told", func() bool { return strings.Contains(n.log.String(), "reason=replaced") })
+	to.gets(t, 20)
+	if res, _ := ask(t, http.MethodDelete, first.session, "", ""); res.StatusCode != http.StatusNotFound {
+		t.Errorf("the first session: %s", res.Status)
+	}
+	if res, _ := ask(t, http.MethodDelete, second.session, "", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("the second session: %s", res.Status)
 	}
 }

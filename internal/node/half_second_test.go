@@ -1,0 +1,155 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/internal/banner"
+	"millrace/internal/config"
+	"millrace/internal/console"
+	"millrace/internal/rtmp"
+)
+
+// The half-second mode: WebRTC goes in and out, and each other protocol is told
+// why not, in its own words.
+func TestHalfSecondMode(t *testing.T) {
+	n := serveNode(t, func(c *config.Config) { c.RTSMode, c.Demo, c.NoAuth = "half-second", true, true })
+	urls := n.links(t, "half")
+	if urls.Publish.RTMP != "" || urls.Play.FLV != "" {
+		t.Errorf("links to what is refused: %+v", urls)
+	}
+	from, to := sender(t), receiver(t)
+	from.join(t, urls.Publish.WHIP)
+	n.live(t, "half")
+	to.join(t, urls.Play.WHEP)
+	to.gets(t, 20)
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := rtmp.Dial(ctx, "rtmp://"+n.open.rtmp.Addr().String()+"/live/other")
+	var refused *rtmp.StatusError
+	if !errors.As(err, &refused) || refused.Code != "NetStream.Publish.Denied" || !strings.Contains(refused.Description, "half-second mode: publish by WHIP or ARTC, not by rtmp") {
+		t.Errorf("RTMP: %v", err)
+	}
+	for proto, header := range map[string][]string{
+		"http-flv": nil,
+		"ws-flv":   {"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+	} {
+		res, body := ask(t, http.MethodGet, n.url("/live/half.flv"), "", "", header...)
+		if res.StatusCode != http.StatusForbidden || !strings.Contains(body, `"mode"`) || !strings.Contains(body, "half-second mode: play by WHEP or ARTC, not by "+proto) {
+			t.Errorf("%s: %s: %s", proto, res.Status, body)
+		}
+	}
+
+	var d console.Demo
+	if _, body := ask(t, http.MethodGet, n.url("/demo.json"), "", ""); json.Unmarshal([]byte(body), &d) != nil || d.On || d.FLVURL != "" || d.PublishURL != "" || d.Publish == nil || d.Publish.Play.FLV != "" {
+		t.Errorf("demo.json: %s", body)
+	}
+	facts, err := n.facts("v", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	banner.Print(&said, facts)
+	for _, want := range []string{"No demo picture", "WebRTC in, WebRTC out", "/live/mine\n", "artc://"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("no %q in %s", want, &said)
+		}
+	}
+	if strings.Contains(said.String(), "rtmp://") || strings.Contains(said.String(), ".flv") {
+		t.Errorf("links to what is refused in %s", &said)
+	}
+}
+
+// Keys to publish are for who sits at the machine.
+func TestWhoMayPublishFromThePage(t *testing.T) {
+	n := serveNode(t, nil)
+	offer := captured(t, "whip-n-M.sdp")
+	for _, c := range []struct {
+		name, peer, host, header string
+		given                    bool
+	}{
+		{"here", "127.0.0.1:5000", "localhost:8080", "", true},
+		{"here, by address", "127.0.0.1:5000", "127.0.0.1:8080", "", true},
+		{"here, IPv6", "[::1]:5000", "[::1]:8080", "", true},
+		{"here, mapped", "[::ffff:127.0.0.1]:5000", "LOCALHOST", "", true},
+		{"another machine", "192.0.2.7:5000", "localhost:8080", "", false},
+		{"by this machine's own address", "127.0.0.1:5000", "192.0.2.1:8080", "", false},
+		{"a name that was pointed here", "127.0.0.1:5000", "evil.test:8080", "", false},
+		{"a streaming domain", "127.0.0.1:5000", "play.localhost:8080", "", false},
+		{"through a proxy", "127.0.0.1:5000", "localhost:8080", "X-Forwarded-For", false},
+		{"through a modern proxy", "127.0.0.1:5000", "localhost:8080", "Forwarded", false},
+		{"no address", "", "localhost:8080", "", false},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/demo.json?app=live&stream=try.1", nil)
+		r.RemoteAddr, r.Host = c.peer, c.host
+		if c.header != "" {
+			r.Header.Set(c.header, "192.0.2.7")
+		}
+		d := n.console().Demo(r)
+		if (d.Publish != nil) != c.given {
+			t.Errorf("%s: %+v", c.name, d.Publish)
+		}
+		if d.Publish == nil {
+			continue
+		}
+		p := d.Publish
+		if p.App != "live" || p.Stream != "try.1" || !strings.HasPrefix(p.ARTC, "artc://"+c.host+"/live/try.1?auth_key=") || !strings.HasPrefix(p.Play.ARTC, "artc://"+c.host+"/live/try.1?auth_key=") {
+			t.Errorf("%s: %+v", c.name, p)
+		}
+		// What the page is given works.
+		res, body := ask(t, http.MethodPost, n.url(p.WHIP), "application/sdp", offer)
+		if res.StatusCode != http.StatusCreated {
+			t.Fatalf("%s: %s: %s", c.name, res.Status, body)
+		}
+		if res, body := ask(t, http.MethodDelete, n.url(res.Header.Get("Location")), "", ""); res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s: %s", c.name, res.Status, body)
+		}
+		for _, play := range []string{p.Play.FLV, p.Play.WHEP} {
+			if strings.HasPrefix(play, "http") || !strings.Contains(play, "/live/try.1") {
+				t.Errorf("%s: %q is no path", c.name, play)
+			}
+		}
+		if res, _ := ask(t, http.MethodGet, n.url(p.Play.FLV), "", ""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: FLV %s", c.name, res.Status)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/demo.json?stream=a%20b", nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:5000", "localhost"
+	if d := n.console().Demo(r); d.Publish != nil {
+		t.Errorf("a name that is none: %+v", d.Publish)
+	}
+}
+
+// A camera needs HTTPS: WHIP works over it, from the addresses that the banner
+// gives to other machines.
+func TestWHIPOverTLS(t *testing.T) {
+	n := serveNode(t, func(c *config.Config) { c.HTTPSAddr = "127.0.0.1:0" })
+	facts, err := n.facts("v", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(facts.PublishTLS, "https://") || !strings.HasSuffix(facts.PublishTLS, "/publish") || !strings.HasPrefix(facts.WHIPTLS, "https://") {
+		t.Errorf("%+v", facts)
+	}
+	urls, err := n.linksOver(true, "safe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	insecure(t)
+	from, to := sender(t), receiver(t)
+	from.join(t, urls.Publish.WHIP)
+	if !strings.HasPrefix(from.session, "https://127.0.0.1:") {
+		t.Errorf("session %s", from.session)
+	}
+	n.live(t, "safe")
+	to.join(t, urls.Play.WHEP)
+	to.gets(t, 10)
+}
