@@ -20,7 +20,7 @@ type sources struct {
 // readSSRC passes over what is no SSRC: nothing depends on it.
 func (s *sources) readSSRC(value string) {
 	number, _, _ := strings.Cut(value, " ")
-	ssrc, ok := readSSRC(number)
+	ssrc, ok := parseSSRC(number)
 	if !ok || len(s.ssrcs) == maxSources {
 		return
 	}
@@ -37,14 +37,14 @@ func (s *sources) readGroup(value string) {
 	if len(f) != 3 || f[0] != pion.SemanticTokenFlowIdentification || len(s.pairs) == maxSources {
 		return
 	}
-	first, ok1 := readSSRC(f[1])
-	second, ok2 := readSSRC(f[2])
+	first, ok1 := parseSSRC(f[1])
+	second, ok2 := parseSSRC(f[2])
 	if ok1 && ok2 && first != second {
 		s.pairs = append(s.pairs, [2]uint32{first, second})
 	}
 }
 
-func readSSRC(s string) (uint32, bool) {
+func parseSSRC(s string) (uint32, bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	return uint32(n), err == nil && n != 0
 }

@@ -17,8 +17,8 @@ func (o *Offer) takeAudio() (*Source, error) {
 	m := &o.Media[line]
 	if p := m.find(sendsOpus); p != nil {
 		s := m.source(line, media.Opus, FramingOpus, p)
-		mono, _ := p.param("sprop-stereo")
-		s.Stereo = mono != "0" // a source that does not say may be either
+		sprop, _ := p.param("sprop-stereo")
+		s.Stereo = sprop != "0" // a source that does not say may be either
 		return s, nil
 	}
 	for i := range m.Payloads {
