@@ -21,12 +21,28 @@ const feedStart = media.Time(500 * time.Millisecond)
 // takes more than half of them.
 const soundWait = 40 * time.Millisecond
 
+// codecCheck is how often a feed looks whether the stream is still one that FLV
+// carries: of other video, there may be no frames that would tell.
+const codecCheck = 500 * time.Millisecond
+
+const (
+	// oldKey is how old the newest key frame may be for a viewer to begin with.
+	oldKey = time.Second
+	// keyWait is how long a viewer waits for a newer one, which comes a round
+	// trip after it was asked for.
+	keyWait = time.Second
+)
+
 // feed reads one stream and renders each frame once, for all its viewers.
 type feed struct {
-	reader *live.Reader // owned; Next is called by one goroutine at a time
-	log    *tagLog
-	onDrop func(why reason.Reason, frames uint64)
-	cancel context.CancelCauseFunc
+	key feedKey
+	// source is what was published, and reader the variant of it that is
+	// rendered, or the same. Both are owned. Next is called by one goroutine at
+	// a time, and of reader alone.
+	source, reader *live.Reader
+	log            *tagLog
+	onDrop         func(why reason.Reason, frames uint64)
+	cancel         context.CancelCauseFunc
 
 	prefill sync.Once
 	placed  bool
@@ -37,10 +53,10 @@ type feed struct {
 	viewers int // guarded by Server.mu
 }
 
-// newFeed makes a feed that owns r.
-func newFeed(r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *feed {
-	f := &feed{reader: r, log: newTagLog(maxAge), onDrop: onDrop}
-	video, audio := r.Tracks()
+// newFeed makes a feed that owns both readers.
+func newFeed(key feedKey, source, r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *feed {
+	f := &feed{key: key, source: source, reader: r, log: newTagLog(maxAge), onDrop: onDrop}
+	video, audio := f.tracks()
 	for kind, t := range []*media.Track{video, audio} {
 		if t != nil {
 			f.configs[kind] = newConfig(t, 0)
@@ -50,11 +66,24 @@ func newFeed(r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, ui
 	return f
 }
 
-// carried says whether FLV can hold any of the tracks.
-func (f *feed) carried() bool {
-	video, audio := f.reader.Tracks()
-	return flv.Carries(video) || flv.Carries(audio)
+// close gives the readers up.
+func (f *feed) close() {
+	f.reader.Close()
+	f.source.Close()
 }
+
+// tracks returns those that viewers get; either may be nil.
+func (f *feed) tracks() (video, audio *media.Track) {
+	video, audio = f.reader.Tracks()
+	if audio != nil && !f.takes(audio) {
+		audio = nil
+	}
+	return video, audio
+}
+
+// takes says whether viewers get sound, or pictures, of t: Opus, if they asked
+// for it.
+func (f *feed) takes(t *media.Track) bool { return t.Codec != media.Opus || f.key.opus }
 
 // fill renders what the stream has cached, so that the first viewer gets it in
 // one write. It does not block; whoever calls it first does the work.
@@ -72,8 +101,14 @@ func (f *feed) fill() {
 	})
 }
 
-// run renders frames until the stream ends or ctx does.
+// run renders frames until the stream ends, ctx does, or the video becomes such
+// that FLV does not carry it.
 func (f *feed) run(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { f.watch(ctx, cancel) })
+	defer watching.Wait()
+	defer cancel(nil)
 	f.fill()
 	for {
 		frame, err := f.next(ctx)
@@ -85,6 +120,42 @@ func (f *feed) run(ctx context.Context) {
 	}
 	for why, frames := range f.reader.Skips() {
 		f.onDrop(why, frames)
+	}
+}
+
+// freshen asks the publisher for a key frame if the newest one is old, and waits
+// for it a while, so that a viewer who joins begins with the present. A publisher
+// that cannot be asked is not waited for.
+func (f *feed) freshen(ctx context.Context) {
+	old, age, head, ok := f.log.newestKey()
+	if !ok || age < oldKey || !f.source.RequestKey() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, keyWait)
+	defer cancel()
+	for f.log.wait(ctx, head) == nil && !f.log.ended() {
+		var newest int64
+		if newest, _, head, ok = f.log.newestKey(); ok && newest > old {
+			return
+		}
+	}
+}
+
+// watch calls end when FLV does not carry the video any more.
+func (f *feed) watch(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(codecCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		video, _ := f.source.Tracks()
+		if err := pictureFits(video); err != nil {
+			end(err)
+			return
+		}
 	}
 }
 
@@ -118,6 +189,10 @@ func (f *feed) goesNow(video bool) bool {
 }
 
 func (f *feed) render(frame *media.Frame) {
+	if !f.takes(frame.Track) {
+		f.onDrop(reason.NoDecoder, 1)
+		return
+	}
 	if !f.placed {
 		f.placed, f.base = true, frame.DTS-feedStart
 	}
@@ -153,6 +228,6 @@ func newConfig(t *media.Track, at uint32) *config {
 
 // prelude is what every file begins with.
 func (f *feed) prelude() []byte {
-	video, audio := f.reader.Tracks()
+	video, audio := f.tracks()
 	return flv.AppendMetadata(flv.AppendFileHeader(nil, video, audio), video, audio, 0)
 }

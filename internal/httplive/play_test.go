@@ -219,7 +219,7 @@ func TestOpus(t *testing.T) {
 		return &media.Frame{Track: track, DTS: ts, PTS: ts, Key: true, Data: []byte{0xfc, byte(i)}}
 	}
 	write(t, p, at(0))
-	r, _ := s.get(t)
+	r, _ := s.get(t, "audio=opus")
 	got := next(t, r, 1)
 	write(t, p, at(1), at(2))
 	compare(t, append(got, next(t, r, 2)...), []*media.Frame{at(0), at(1), at(2)})

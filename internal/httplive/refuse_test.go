@@ -164,7 +164,10 @@ func TestDegradedFromARTC(t *testing.T) {
 	} {
 		asked := make(chan string, 10)
 		var s *stage
-		s = newStage(t, stageOptions{adm: admission(func(ctx context.Context, q catalog.Request, _ string) (*live.Reader, catalog.Mode, error) {
+		s = newStage(t, stageOptions{adm: admission(func(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+			if variant != "" && q.Path == c.good {
+				return nil, "", live.ErrNotFound
+			}
 			asked <- q.Path
 			if q.Path != c.good {
 				return nil, "", &catalog.Denied{Reason: reason.Auth, Detail: "wrong for " + q.Path}

@@ -12,6 +12,10 @@ import (
 const (
 	extension = ".flv"
 	maxName   = 255
+	// audioArgument says in which codec a viewer wants sound that comes as
+	// Opus: as it is, if the value is audioOpus, else as AAC.
+	audioArgument = "audio"
+	audioOpus     = "opus"
 )
 
 // wish is what a viewer asks for.
@@ -20,6 +24,8 @@ type wish struct {
 	// degraded says that a player fell back from ARTC and may hold a key
 	// that was computed for the path without extension.
 	degraded bool
+	// opus says that the viewer takes Opus in Enhanced FLV.
+	opus bool
 }
 
 // parseWish reads the request line and headers. Names are split and bounded
@@ -33,6 +39,7 @@ func parseWish(r *http.Request) (wish, error) {
 		w.Protocol = catalog.WSFLV
 	}
 	w.degraded = rawArgument(r.URL.RawQuery, "rts_degrade") == "on"
+	w.opus = rawArgument(r.URL.RawQuery, audioArgument) == audioOpus
 	path, found := strings.CutSuffix(w.Path, extension)
 	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !found || !split || strings.Contains(stream, "/") {
@@ -71,10 +78,9 @@ func rawArgument(query, name string) string {
 }
 
 // withoutExtension is the second try of a degraded wish.
-func (w wish) withoutExtension() catalog.Request {
-	q := w.Request
-	q.Path = strings.TrimSuffix(q.Path, extension)
-	return q
+func (w wish) withoutExtension() wish {
+	w.Path = strings.TrimSuffix(w.Path, extension)
+	return w
 }
 
 // wantsWebSocket says whether r asks for an upgrade (RFC 6455 section 4.2.1).

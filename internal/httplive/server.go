@@ -34,7 +34,7 @@ type Server struct {
 	mu      sync.Mutex
 	closed  bool
 	viewers map[string]context.CancelCauseFunc // by session
-	feeds   map[live.Name]*feed
+	feeds   map[feedKey]*feed
 }
 
 // New returns a Server. A nil log is silent.
@@ -44,7 +44,7 @@ func New(c Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
 	}
 	return &Server{
 		config: c.withDefaults(), admission: adm, log: log, metrics: m,
-		viewers: map[string]context.CancelCauseFunc{}, feeds: map[live.Name]*feed{},
+		viewers: map[string]context.CancelCauseFunc{}, feeds: map[feedKey]*feed{},
 	}
 }
 
@@ -97,19 +97,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 		return err
 	}
 	defer s.leave(session, cancel)
-	reader, err := s.admit(ctx, q)
+	q, source, err := s.admit(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := fits(source.Tracks()); err != nil || r.Method == http.MethodHead {
+		source.Close()
+		if err == nil {
+			setHeaders(w.Header())
+		}
+		return err
+	}
+	f, err := s.join(ctx, q, source)
 	if err != nil {
 		return err
 	}
 	setHeaders(w.Header())
-	if r.Method == http.MethodHead {
-		reader.Close()
-		return nil
-	}
-	f, err := s.join(ctx, reader)
-	if err != nil {
-		return err
-	}
 	defer s.part(f)
 	out, err := s.open(ctx, w, r, q.Protocol, cancel)
 	if err != nil {
@@ -184,48 +187,74 @@ func (s *Server) leave(session string, cancel context.CancelCauseFunc) {
 }
 
 // admit asks admission, a second time for the path without extension when the
-// player says that it fell back from ARTC.
-func (s *Server) admit(ctx context.Context, q wish) (*live.Reader, error) {
+// player says that it fell back from ARTC. It returns the wish that was granted.
+func (s *Server) admit(ctx context.Context, q wish) (wish, *live.Reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.StartTimeout)
 	defer cancel()
 	r, _, err := s.admission.Play(ctx, q.Request, "")
 	var denied *catalog.Denied
 	if q.degraded && errors.As(err, &denied) && denied.Reason == reason.Auth {
-		if again, _, failed := s.admission.Play(ctx, q.withoutExtension(), ""); failed == nil || !errors.As(failed, &denied) {
-			r, err = again, failed
+		other := q.withoutExtension()
+		if again, _, failed := s.admission.Play(ctx, other.Request, ""); failed == nil || !errors.As(failed, &denied) {
+			q, r, err = other, again, failed
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("admit viewer: %w", err)
+		return q, nil, fmt.Errorf("admit viewer: %w", err)
 	}
-	return r, nil
+	return q, r, nil
 }
 
-// join returns the feed of r's stream, starting it for the first viewer. It
-// takes ownership of r.
-func (s *Server) join(ctx context.Context, r *live.Reader) (*feed, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := r.Name()
-	if f := s.feeds[name]; f != nil && !f.log.ended() {
-		f.viewers++
-		r.Close()
+// join returns the feed of the source's stream, starting it for the first
+// viewer. It takes ownership of source.
+func (s *Server) join(ctx context.Context, q wish, source *live.Reader) (*feed, error) {
+	key := feedKey{source.Name(), q.opus}
+	if f := s.share(key); f != nil {
+		source.Close()
 		return f, nil
 	}
-	f := newFeed(r, s.config.MaxAge, s.metrics.skip)
-	if !f.carried() {
-		r.Close()
-		return nil, &catalog.Denied{Reason: reason.Codec, Detail: "the stream's codecs are not carried in FLV"}
+	r, err := s.hear(ctx, q, source)
+	if err != nil {
+		source.Close()
+		return nil, err
+	}
+	return s.start(ctx, newFeed(key, source, r, s.config.MaxAge, s.metrics.skip)), nil
+}
+
+// share counts a viewer in at the feed of key, if that runs.
+func (s *Server) share(key feedKey) *feed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shareLocked(key)
+}
+
+func (s *Server) shareLocked(key feedKey) *feed {
+	f := s.feeds[key]
+	if f == nil || f.log.ended() {
+		return nil
+	}
+	f.viewers++
+	return f
+}
+
+// start runs f for its first viewer, unless another viewer has started one
+// like it meanwhile.
+func (s *Server) start(ctx context.Context, f *feed) *feed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.shareLocked(f.key); other != nil {
+		f.close()
+		return other
 	}
 	f.viewers = 1
-	s.feeds[name] = f
+	s.feeds[f.key] = f
 	// The feed outlives the request that started it.
 	ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.running.Go(func() {
 		f.run(ctx)
-		r.Close()
+		f.close()
 	})
-	return f, nil
+	return f
 }
 
 // part ends the feed with its last viewer.
@@ -235,8 +264,8 @@ func (s *Server) part(f *feed) {
 	if f.viewers--; f.viewers > 0 {
 		return
 	}
-	if name := f.reader.Name(); s.feeds[name] == f {
-		delete(s.feeds, name)
+	if s.feeds[f.key] == f {
+		delete(s.feeds, f.key)
 	}
 	f.cancel(live.ErrClosed)
 }

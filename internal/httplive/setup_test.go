@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +23,9 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/transcode"
 	"millrace/internal/wire/flv"
+	"millrace/internal/wire/rtp"
 )
 
 // patience bounds waits that only a defect makes long.
@@ -60,6 +63,8 @@ type stageOptions struct {
 	linger time.Duration
 	adm    httplive.Admission
 	start  func(*httptest.Server) // nil: plain HTTP
+	// converts says that the hub makes variants of streams.
+	converts bool
 }
 
 func newStage(t testing.TB, o stageOptions) *stage {
@@ -71,17 +76,25 @@ func newStage(t testing.TB, o stageOptions) *stage {
 		o.start = (*httptest.Server).Start
 	}
 	s := &stage{
-		hub: live.NewHub(live.Options{Linger: o.linger}), metrics: prometheus.NewRegistry(),
+		hub: live.NewHub(live.Options{
+			Linger:        o.linger,
+			NewPacketizer: func() live.Packetizer { return rtp.New() },
+			NewAssembler:  func(v, a *media.Track) live.Assembler { return rtp.NewAssembler(v, a) },
+		}),
+		metrics: prometheus.NewRegistry(),
 		closing: make(chan map[string]string, 1000), played: make(chan struct{}, 1000),
 	}
 	if o.adm == nil {
-		o.adm = admission(func(ctx context.Context, q catalog.Request, _ string) (*live.Reader, catalog.Mode, error) {
-			r, err := s.hub.Subscribe(ctx, live.Name{Domain: demo.Domain, App: q.App, Stream: q.Stream})
-			if err == nil {
+		o.adm = admission(func(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+			r, err := s.hub.Subscribe(ctx, live.Name{Domain: demo.Domain, App: q.App, Stream: q.Stream, Variant: variant})
+			if err == nil && variant == "" {
 				s.played <- struct{}{}
 			}
 			return r, catalog.SubSecond, err
 		})
+	}
+	if o.converts {
+		s.hub.AddSupplier(transcode.NewSupplier(s.hub, transcode.Options{Metrics: transcode.NewMetrics(s.metrics)}))
 	}
 	s.server = httplive.New(o.config, o.adm, slog.New(closingLines{s.closing, nil}), httplive.NewMetrics(s.metrics))
 	s.web = httptest.NewUnstartedServer(http.HandlerFunc(s.server.ServeFLV))
@@ -97,9 +110,9 @@ func newStage(t testing.TB, o stageOptions) *stage {
 }
 
 // get opens the demo stream and returns a Reader of the response.
-func (s *stage) get(t testing.TB) (*flv.Reader, *http.Response) {
+func (s *stage) get(t testing.TB, arguments ...string) (*flv.Reader, *http.Response) {
 	t.Helper()
-	resp, err := s.client.Get(s.web.URL + "/live/demo.flv?auth_key=1-0-0-x&nonsense=1")
+	resp, err := s.client.Get(s.web.URL + "/live/demo.flv?auth_key=1-0-0-x&nonsense=1&" + strings.Join(arguments, "&"))
 	if err != nil {
 		t.Fatal(err)
 	}

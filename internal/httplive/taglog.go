@@ -70,6 +70,17 @@ func (l *tagLog) append(e entry, now bool) {
 	}
 }
 
+// newestKey returns the newest position to begin at, and how old it is; ok is
+// false when there is none. head is the position behind the newest entry.
+func (l *tagLog) newestKey() (pos int64, age time.Duration, head int64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.key < l.first {
+		return 0, 0, l.head(), false
+	}
+	return l.key, l.newest.Sub(l.entries[l.key-l.first].at), l.head(), true
+}
+
 // wake wakes all who wait.
 func (l *tagLog) wake() {
 	l.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"millrace/internal/catalog"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 )
@@ -28,6 +29,7 @@ type viewer struct {
 // run sends what the feed has until one of them ends, and says why.
 func (v *viewer) run(ctx context.Context) error {
 	v.feed.fill()
+	v.feed.freshen(ctx)
 	batch := v.cursor.begin(net.Buffers{v.feed.prelude()})
 	batch, err := v.cursor.take(batch, time.Now())
 	// The headers go out even if the stream has just ended.
@@ -71,7 +73,10 @@ func (v *viewer) totals(began time.Time) []slog.Attr {
 
 // endReason is the word for the end of a viewer.
 func endReason(err error) reason.Reason {
+	var denied *catalog.Denied
 	switch {
+	case errors.As(err, &denied):
+		return denied.Reason
 	case errors.Is(err, errBye):
 		return reason.ClosedByPeer
 	case errors.Is(err, errGone), errors.Is(err, context.Canceled):

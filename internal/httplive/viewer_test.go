@@ -49,7 +49,7 @@ func staged(t testing.TB) (*live.Publisher, *feed) {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return p, newFeed(r, time.Second, func(reason.Reason, uint64) {})
+	return p, newFeed(feedKey{name: name}, r, r, time.Second, func(reason.Reason, uint64) {})
 }
 
 func frame(track *media.Track, at time.Duration, key bool) *media.Frame {

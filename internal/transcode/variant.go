@@ -52,6 +52,8 @@ func (v *variant) run(ctx context.Context) error {
 	for {
 		f, err := v.source.Next(ctx)
 		if err != nil {
+			v.stop()
+			_ = v.write(v.voice.finish()...) // the source's end is what counts
 			return err
 		}
 		if err := v.push(ctx, f); err != nil {
