@@ -18,6 +18,11 @@ func withAAC(offer string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(offer, "63 red/48000/2", "63 MP4A-ADTS/44100/2"), "fmtp:63 111/111", "fmtp:63 x=1")
 }
 
+// aacAlone makes it that of one that decodes nothing else.
+func aacAlone(offer string) string {
+	return strings.ReplaceAll(withAAC(offer), "opus/48000/2", "speex/48000/2")
+}
+
 // withBFrames makes it one that reorders pictures.
 func withBFrames(offer string) string {
 	offer = strings.ReplaceAll(offer, "packetization-mode=1;", "packetization-mode=1;bframe-enabled=1;")
@@ -37,7 +42,7 @@ func TestVariants(t *testing.T) {
 		name         string
 		offer        func(string) string
 		video, audio *media.Track
-		supplier     *opusVariant
+		supplier     *variant
 		mode         catalog.Mode
 		asked        string // variants, in order
 		status       int
@@ -46,18 +51,23 @@ func TestVariants(t *testing.T) {
 		reason       string
 	}{
 		{name: "Opus as it is", offer: same, video: h264, audio: opus, asked: "", status: 201, codecs: "H264 Opus"},
-		{name: "AAC to a browser", offer: same, video: h264, audio: aac, supplier: &opusVariant{audio: opus}, asked: ",opus", status: 201, codecs: "H264 Opus"},
-		{name: "AAC to a native client", offer: withAAC, video: h264, audio: aac, supplier: &opusVariant{audio: opus}, asked: "", status: 201, codecs: "H264 AAC"},
-		{name: "AAC that cannot be decoded", offer: same, video: h264, audio: aac, supplier: &opusVariant{}, asked: ",opus", status: 201, codecs: "H264", silent: reason.NoDecoder},
+		{name: "AAC to a browser", offer: same, video: h264, audio: aac, supplier: &variant{audio: opus}, asked: ",opus", status: 201, codecs: "H264 Opus"},
+		{name: "AAC to a native client", offer: withAAC, video: h264, audio: aac, supplier: &variant{audio: opus}, asked: "", status: 201, codecs: "H264 AAC"},
+		{name: "AAC that cannot be decoded", offer: same, video: h264, audio: aac, supplier: &variant{}, asked: ",opus", status: 201, codecs: "H264", silent: reason.NoDecoder},
 		{name: "no converter", offer: same, video: h264, audio: aac, asked: ",opus", status: 201, codecs: "H264", silent: reason.Codec},
-		{name: "converter fails", offer: same, video: h264, audio: aac, supplier: &opusVariant{fail: errors.New("broken")}, asked: ",opus", status: 201, codecs: "H264", silent: reason.Codec},
+		{name: "converter fails", offer: same, video: h264, audio: aac, supplier: &variant{fail: errors.New("broken")}, asked: ",opus", status: 201, codecs: "H264", silent: reason.Codec},
 		{name: "no converter, sound alone", offer: audioOnly, video: h264, audio: aac, asked: ",opus", status: 406, reason: "codec"},
-		{name: "converter fails, sound alone", offer: audioOnly, video: h264, audio: aac, supplier: &opusVariant{fail: errors.New("broken")}, asked: ",opus", status: 500, reason: "internal"},
-		{name: "sound alone", offer: audioOnly, video: h264, audio: aac, supplier: &opusVariant{audio: opus}, asked: ",opus", status: 201, codecs: "Opus"},
-		{name: "half-second converts nothing", offer: same, video: h264, audio: aac, supplier: &opusVariant{audio: opus}, mode: catalog.HalfSecond, asked: "", status: 406, reason: "codec"},
+		{name: "converter fails, sound alone", offer: audioOnly, video: h264, audio: aac, supplier: &variant{fail: errors.New("broken")}, asked: ",opus", status: 500, reason: "internal"},
+		{name: "sound alone", offer: audioOnly, video: h264, audio: aac, supplier: &variant{audio: opus}, asked: ",opus", status: 201, codecs: "Opus"},
+		{name: "half-second converts nothing", offer: same, video: h264, audio: aac, supplier: &variant{audio: opus}, mode: catalog.HalfSecond, asked: "", status: 406, reason: "codec"},
 		{name: "half-second, native", offer: withAAC, video: h264, audio: aac, mode: catalog.HalfSecond, asked: "", status: 201, codecs: "H264 AAC"},
+		{name: "Opus to a native client that takes both", offer: withAAC, video: h264, audio: opus, asked: "", status: 201, codecs: "H264 Opus"},
+		{name: "Opus to one that takes AAC alone", offer: aacAlone, video: h264, audio: opus, supplier: &variant{name: live.VariantAAC, audio: aac}, asked: ",aac", status: 201, codecs: "H264 AAC"},
+		{name: "Opus to it, no converter", offer: aacAlone, video: h264, audio: opus, asked: ",aac", status: 201, codecs: "H264", silent: reason.Codec},
+		{name: "Opus to it, converter without sound", offer: aacAlone, video: h264, audio: opus, supplier: &variant{name: live.VariantAAC}, asked: ",aac", status: 201, codecs: "H264", silent: reason.NoDecoder},
+		{name: "Opus to it, half-second", offer: aacAlone, video: h264, audio: opus, supplier: &variant{name: live.VariantAAC, audio: aac}, mode: catalog.HalfSecond, asked: "", status: 406, reason: "codec"},
 		{name: "B-frames to a browser", offer: same, video: high, audio: opus, asked: "", status: 406, reason: "b_frames"},
-		{name: "B-frames, nothing converted for nobody", offer: same, video: high, audio: aac, supplier: &opusVariant{audio: opus}, asked: "", status: 406, reason: "b_frames"},
+		{name: "B-frames, nothing converted for nobody", offer: same, video: high, audio: aac, supplier: &variant{audio: opus}, asked: "", status: 406, reason: "b_frames"},
 		{name: "B-frames to a native client", offer: func(s string) string { return withBFrames(withAAC(s)) }, video: high, audio: aac, asked: "", status: 201, codecs: "H264 AAC"},
 		{name: "B-frames matter to nobody who only listens", offer: audioOnly, video: high, audio: opus, asked: "", status: 201, codecs: "Opus"},
 		{name: "no sound", offer: same, video: h264, asked: "", status: 201, codecs: "H264"},

@@ -2,6 +2,7 @@ package signal_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -200,7 +201,7 @@ func newStage(t *testing.T, c signal.Config, suppliers ...live.Supplier) *stage 
 	t.Helper()
 	s := &stage{t: t, hub: live.NewHub(live.Options{}), registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
 	for _, sup := range suppliers {
-		if v, ok := sup.(*opusVariant); ok {
+		if v, ok := sup.(*variant); ok {
 			v.hub = s.hub
 		}
 		s.hub.AddSupplier(sup)
@@ -283,16 +284,20 @@ func (s *stage) counters(name string) map[string]float64 {
 	return out
 }
 
-// opusVariant supplies Opus variants that announce the given audio.
-type opusVariant struct {
+// variant supplies variants that announce the given audio; its name is Opus's
+// unless it says so.
+type variant struct {
+	name  string
 	hub   *live.Hub
 	audio *media.Track
 	fail  error
 }
 
-func (v *opusVariant) Supplies(n live.Name) bool { return n.Variant == live.VariantOpus }
+func (v *variant) Supplies(n live.Name) bool {
+	return n.Variant == cmp.Or(v.name, live.VariantOpus)
+}
 
-func (v *opusVariant) Supply(ctx context.Context, n live.Name) error {
+func (v *variant) Supply(ctx context.Context, n live.Name) error {
 	if v.fail != nil {
 		return v.fail
 	}
