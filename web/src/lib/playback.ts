@@ -8,11 +8,12 @@ export interface Reception {
   lost?: number; // packets, since the beginning
   received?: number;
   dropped?: number; // pictures that were decoded too late or not at all
-  behind?: number; // ms that pictures take from the server to the screen, about
 }
 
 export interface Playback {
   reception(): Promise<Reception>;
+  /** When the picture shown last was made, in ms since the Unix epoch by the publisher's clock, if that is told. */
+  captured?(rtpTimestamp: number | undefined): number | undefined;
   stop(): void;
 }
 

@@ -15,8 +15,6 @@ export interface Sent {
   limited?: 'none' | 'cpu' | 'bandwidth' | 'other';
   way?: string; // "UDP" or "TCP"
   frames?: number; // pictures encoded since the beginning
-  /** About how long a picture takes from the camera to the server, in ms. */
-  takes?: number;
 }
 
 type Entry = Record<string, unknown> & { type: string; id: string };
@@ -27,8 +25,6 @@ const text = (v: unknown) => (typeof v === 'string' && v !== '' ? v : undefined)
 /** Reads one report after the other. */
 export class SentMeter {
   private readonly rate = new Rate();
-  private encoding = new Mean();
-  private sending = new Mean();
 
   next(report: Iterable<unknown>, at: number): Sent {
     const all = [...report] as Entry[];
@@ -39,8 +35,6 @@ export class SentMeter {
     const pair = byId(all.find((s) => s.type === 'transport')?.selectedCandidatePairId);
     const rtt = number(pair?.currentRoundTripTime) ?? number(told.find((s) => number(s.roundTripTime) !== undefined)?.roundTripTime);
     const losses = told.map((s) => number(s.fractionLost)).filter((x) => x !== undefined);
-    const encode = this.encoding.next(number(video?.totalEncodeTime), number(video?.framesEncoded));
-    const send = this.sending.next(number(video?.totalPacketSendDelay), number(video?.packetsSent));
     const protocol = text(byId(pair?.localCandidateId)?.protocol);
     return {
       kbps: out.length > 0 ? this.rate.next(out.reduce((sum, s) => sum + (number(s.bytesSent) ?? 0), 0), at) : undefined,
@@ -54,7 +48,6 @@ export class SentMeter {
       limited: text(video?.qualityLimitationReason) as Sent['limited'],
       way: protocol?.toUpperCase(),
       frames: number(video?.framesEncoded),
-      takes: encode === undefined || rtt === undefined ? undefined : (encode + (send ?? 0) + rtt / 2) * 1000,
     };
   }
 }
@@ -63,18 +56,4 @@ export class SentMeter {
 function codecName(mime = ''): string {
   const name = mime.split('/')[1] ?? '';
   return name === 'opus' ? 'Opus' : name;
-}
-
-/** The mean of what was added between two looks at a growing sum. */
-export class Mean {
-  private sum = 0;
-  private count = 0;
-  private last: number | undefined;
-
-  next(sum: number | undefined, count: number | undefined): number | undefined {
-    if (sum === undefined || count === undefined) return this.last;
-    if (count > this.count && sum >= this.sum) this.last = (sum - this.sum) / (count - this.count);
-    [this.sum, this.count] = [sum, count];
-    return this.last;
-  }
 }

@@ -4,9 +4,9 @@
 import type { Options, Playback, Reception } from './playback';
 import { Rate } from './playback';
 import { blocked, ended, Failure, unsupported } from './problem';
+import { captureTimeOf, withCaptureTime } from './capturetime';
 import { Resource } from './resource';
 import { withStereo } from './sdp';
-import { Mean } from './sent';
 
 const connectTimeout = 10_000;
 
@@ -26,14 +26,13 @@ class Session implements Playback {
   private readonly pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   private readonly media = new MediaStream();
   private readonly rate = new Rate();
-  private readonly processing = new Mean();
   private resource: Resource | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private connected = false;
   private stopped = false;
 
   constructor(private readonly o: Options) {
-    this.pc.addTransceiver('video', { direction: 'recvonly' });
+    withCaptureTime(this.pc.addTransceiver('video', { direction: 'recvonly' }));
     this.pc.addTransceiver('audio', { direction: 'recvonly' });
     this.pc.ontrack = (e) => this.media.addTrack(e.track);
     this.pc.onconnectionstatechange = () => this.changed();
@@ -78,20 +77,18 @@ class Session implements Playback {
     let bytes = 0;
     let lost = 0;
     let received = 0;
-    let taken: number | undefined;
-    let rtt: number | undefined;
     for (const s of (await this.pc.getStats()).values()) {
-      if (s.type === 'candidate-pair' && s.nominated) rtt = s.currentRoundTripTime;
       if (s.type !== 'inbound-rtp') continue;
       bytes += s.bytesReceived ?? 0;
       lost += s.packetsLost ?? 0;
       received += s.packetsReceived ?? 0;
-      if (s.kind !== 'video') continue;
-      r.dropped = s.framesDropped;
-      taken = this.processing.next(s.totalProcessingDelay, s.framesDecoded);
+      if (s.kind === 'video') r.dropped = s.framesDropped;
     }
-    if (taken !== undefined && rtt !== undefined) r.behind = (taken + rtt / 2) * 1000;
     return { ...r, lost, received, kbps: this.rate.next(bytes, performance.now()) };
+  }
+
+  captured(rtpTimestamp: number | undefined): number | undefined {
+    return captureTimeOf(this.pc.getReceivers().find((r) => r.track.kind === 'video'), rtpTimestamp);
   }
 
   stop(): void {

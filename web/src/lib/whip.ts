@@ -1,6 +1,7 @@
 // WebRTC: WHIP (RFC 9725). One POST, no candidates from here: the server learns
 // them from the connectivity checks.
 
+import { withCaptureTime } from './capturetime';
 import { h264First, limit, type Quality } from './encoding';
 import { blocked, Failure, unsupported } from './problem';
 import { lostServer, publishing } from './publishing';
@@ -50,6 +51,7 @@ export class Publication {
     for (const track of w.media.getTracks()) {
       const t = this.pc.addTransceiver(track, { direction: 'sendonly', streams: [w.media] });
       if (track.kind === 'video') {
+        withCaptureTime(t);
         t.setCodecPreferences(h264First(RTCRtpReceiver.getCapabilities('video')?.codecs ?? []));
       }
     }

@@ -16,8 +16,7 @@ export class Player {
   problem = $state<Problem>();
   retrying = $state(false);
   delay = $state<number>(); // ms, median of 2 s
-  unread = $state(false); // pictures come, but without a barcode
-  estimated = $state(false); // the delay is not read from the picture, but added up
+  unread = $state(false); // pictures come, but do not tell when they were made
   size = $state('');
   fps = $state<number>();
   firstPicture = $state<number>(); // ms from the start
@@ -40,8 +39,8 @@ export class Player {
     private readonly clock: ServerClock,
     /** The URL may change: keys expire. */
     private readonly url: () => Promise<string>,
-    /** How long pictures take to the server, in ms, where the page knows it: it publishes them. */
-    private readonly upstream?: () => number | undefined,
+    /** The pictures are this machine's own: the time that the publisher gave them is by the local clock. */
+    readonly own = false,
   ) {}
 
   get running(): boolean {
@@ -84,7 +83,7 @@ export class Player {
 
   private forget(): void {
     this.delay = this.fps = this.firstPicture = undefined;
-    this.unread = this.estimated = false;
+    this.unread = false;
     this.size = '';
     this.reception = {};
     this.pictures = [];
@@ -120,6 +119,13 @@ export class Player {
     this.size = `${picture.width} × ${picture.height}`;
     this.pictures.push({ at: now, count: picture.presentedFrames });
     if (this.pictures.length > 90) this.pictures.shift();
+    if (this.own) {
+      const made = this.playback?.captured?.(picture.rtpTimestamp);
+      if (made === undefined) return;
+      this.lastStamp = now;
+      this.log.push(now, performance.timeOrigin + performance.now() - made);
+      return;
+    }
     this.reader ??= new BarcodeReader();
     const stamp = this.reader.read(video);
     if (!stamp) return;
@@ -139,12 +145,6 @@ export class Player {
     this.fps = first && last && now - first.at > 500 ? ((last.count - first.count) * 1000) / (now - first.at) : undefined;
     const playback = this.playback;
     const reception = await playback?.reception();
-    if (!reception || playback !== this.playback) return;
-    this.reception = reception;
-    const before = this.upstream?.();
-    this.estimated = false;
-    if (!this.unread || before === undefined || reception.behind === undefined) return;
-    this.estimated = true;
-    this.log.push(performance.now(), before + reception.behind);
+    if (reception && playback === this.playback) this.reception = reception;
   }
 }
