@@ -38,8 +38,7 @@ func videoCodecOf(c media.Codec) *videoCodec {
 func isVP8(p *Payload) bool { return p.is("VP8") && p.ClockRate == 90000 }
 
 // isVP9 and isAV1 want profile 0, which every decoder has and which is meant
-// when nothing is said (RFC 9628 section 7.1.1; the AV1 RTP specification,
-// section 7.2.1).
+// when nothing is said (RFC 9628; the RTP specification of AV1).
 func isVP9(p *Payload) bool {
 	return p.is("VP9") && p.ClockRate == 90000 && p.atMost("profile-id", 0)
 }

@@ -28,7 +28,7 @@ type layer struct {
 }
 
 // readRID passes over a line that it cannot make sense of: the layer is then
-// not asked for (RFC 8851 section 6.3).
+// not asked for (RFC 8851).
 func (l *layers) readRID(value string) {
 	id, rest, _ := strings.Cut(value, " ")
 	dir, params, _ := strings.Cut(strings.TrimSpace(rest), " ")

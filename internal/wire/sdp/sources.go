@@ -14,7 +14,7 @@ const maxSources = 16
 // sources are the SSRCs that an m-line announces (RFC 5576), in order.
 type sources struct {
 	ssrcs []uint32
-	pairs [][2]uint32 // FID groups: a stream and its retransmissions (RFC 4588 section 8.7)
+	pairs [][2]uint32 // FID groups: a stream and its retransmissions (RFC 5576 section 4.2)
 }
 
 // readSSRC passes over what is no SSRC: nothing depends on it.
