@@ -12,9 +12,9 @@ type numbers struct {
 	next   int64   // one above the highest given, with its roll-overs
 	spans  [8]span // how sent numbers map to the log's; oldest first
 	nspans int
-	jump   bool                   // the next packet begins a new span
-	since  media.Time             // of the packet that began the first span
-	given  [lateReach / 64]uint64 // bit i: the number that is i modulo lateReach was given
+	jump   bool       // the next packet begins a new span
+	since  media.Time // of the packet that began the first span
+	given  window
 }
 
 // span maps the sent numbers from out on to the log's numbers from seq on. A
@@ -24,8 +24,6 @@ type numbers struct {
 type span struct{ out, seq int64 }
 
 const (
-	// lateReach is how far below the highest number one may still be given.
-	lateReach = 2048
 	// maxGap is the widest gap that is shown to a viewer as it is; nobody asks
 	// for more than a part of a wider one.
 	maxGap = 1000
@@ -37,7 +35,7 @@ const (
 // before it are of packets that may still come.
 func (n *numbers) begin(pk *media.Packet, unseen int64) {
 	n.jump = false
-	if n.nspans == 0 {
+	if n.nspans == 0 && pk.Kind == media.Video {
 		n.since = pk.Time
 	}
 	n.push(span{n.next, pk.Seq - unseen})
@@ -79,24 +77,14 @@ func (n *numbers) place(pk *media.Packet) (int64, reason.Reason) {
 
 // take gives out away, if it was not given and can still be.
 func (n *numbers) take(out int64) reason.Reason {
-	word, bit := &n.given[uint64(out)%lateReach/64], uint64(1)<<(uint64(out)%64)
-	switch {
-	case out == n.next:
-		n.next++
-	case out > n.next:
-		if out-n.next >= lateReach {
-			clear(n.given[:])
-		}
-		for skipped := n.next; skipped < out && out-n.next < lateReach; skipped++ {
-			n.given[uint64(skipped)%lateReach/64] &^= 1 << (uint64(skipped) % 64)
-		}
-		n.next = out + 1
-	case out < n.next-lateReach:
+	if out < n.next-windowSize {
 		return reason.Late
-	case *word&bit != 0:
+	}
+	if !n.given.fresh(out) {
 		return reason.Duplicate
 	}
-	*word |= bit
+	n.given.take(out)
+	n.next = max(n.next, out+1)
 	return ""
 }
 

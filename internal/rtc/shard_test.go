@@ -22,6 +22,7 @@ type bench struct {
 	sh     *shard
 	hub    *live.Hub
 	pub    *live.Publisher
+	src    *feed // of packets; nil
 	sink   *net.UDPConn
 	ledger *ledger
 	now    time.Time // of the program's time 0

@@ -41,8 +41,8 @@ type resend struct {
 	at  int64
 }
 
-// unannounced is the time of no picture.
-const unannounced = media.Time(math.MinInt64)
+// never is the time of no picture.
+const never = media.Time(math.MinInt64)
 
 // newSendTrack makes the track for f, which others may take the place of. It is
 // nil where f is.
@@ -52,10 +52,10 @@ func newSendTrack(f *sdp.Format, seed []byte, others ...*sdp.Format) *sendTrack 
 	}
 	t := &sendTrack{
 		ssrc: binary.BigEndian.Uint32(seed) | 1, offset: binary.BigEndian.Uint32(seed[4:]),
-		nextRTX: int64(binary.BigEndian.Uint16(seed[10:]) & 0x7fff), announce: unannounced,
+		nextRTX: int64(binary.BigEndian.Uint16(seed[10:]) & 0x7fff), announce: never,
 		// 15 bits: a viewer that loses the first packets guesses the roll-over
 		// counter right (RFC 3711 section 3.3.1).
-		numbers: numbers{jump: true, next: int64(binary.BigEndian.Uint16(seed[8:]) & 0x7fff)},
+		numbers: numbers{jump: true, since: never, next: int64(binary.BigEndian.Uint16(seed[8:]) & 0x7fff)},
 	}
 	for _, f := range append([]*sdp.Format{f}, others...) {
 		same := f.RTXPT == 0 && f.NACK
