@@ -65,12 +65,23 @@ func TestARTCToFLV(t *testing.T) {
 	}
 	from.accept(t, answer.JSEP.SDP)
 	n.live(t, "sdk")
-	video := false
-	for _, s := range ffprobe(t, urls.Play.FLV).Streams {
-		video = video || s.CodecName == "h264" && s.Width == 640
+	p := ffprobe(t, urls.Play.FLV)
+	names := []string{}
+	for _, s := range p.Streams {
+		names = append(names, s.CodecName)
 	}
-	if !video {
-		t.Error("no picture")
+	if got := strings.Join(names, " "); got != "h264 aac" || p.Streams[0].Width != 640 {
+		t.Errorf("streams are %q: %+v", got, p.Streams)
+	}
+	// Milliseconds of the first of each: sound is there with the picture.
+	first := map[string]int64{}
+	for _, pk := range p.Packets {
+		if _, known := first[pk.CodecType]; !known {
+			first[pk.CodecType] = pk.PTS
+		}
+	}
+	if apart := first["audio"] - first["video"]; len(first) != 2 || apart < -1000 || apart > 1000 {
+		t.Errorf("the first of each are at %v ms", first)
 	}
 }
 

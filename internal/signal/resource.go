@@ -21,7 +21,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request, q request, sea
 		return s.patch(w, r, q, t)
 	}
 	ended := s.peers.Close(t.session, reason.ClosedByPeer)
-	s.ice.end(t.session)
+	s.ended.note(t.session, "")
 	if !ended {
 		return errNoSession
 	}
@@ -64,13 +64,17 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, q request, t tick
 // renew answers new ICE credentials with ours (section 4.3.3), which are nil
 // where f has none.
 func (s *Server) renew(t ticket, f sdp.Fragment, conditions []string) (ours *sdp.Transport, ice string, err error) {
+	if _, ended := s.ended.of(t.session); ended {
+		return nil, "", errNoSession
+	}
 	// Of two restarts at once, the second knows of the first.
 	s.ice.mu.Lock()
 	defer s.ice.mu.Unlock()
-	now := s.ice.of(t)
+	now, restarted := s.ice.words[t.session]
+	if !restarted {
+		now = t.ice
+	}
 	switch {
-	case now == "":
-		return nil, "", errNoSession
 	case len(conditions) == 0:
 		return nil, "", &fault{http.StatusPreconditionRequired, reason.BadRequest, "If-Match must name the ICE session, or be * for a restart"}
 	case !matches(conditions, etag(now)):

@@ -49,8 +49,10 @@ type Server struct {
 	log       *slog.Logger
 	metrics   *Metrics
 	seal      seal
-	ice       *iceMarks
-	pending   chan struct{}
+	// ice has the marks of the latest restarts: a client whose mark was
+	// forgotten restarts once more. ended has the sessions that said goodbye.
+	ice, ended *recent
+	pending    chan struct{}
 }
 
 // New returns a Server. A nil log is silent.
@@ -61,7 +63,7 @@ func New(c Config, adm Admission, peers Peers, log *slog.Logger, m *Metrics) *Se
 	c = c.withDefaults()
 	return &Server{
 		config: c, admission: adm, peers: peers, log: log, metrics: m,
-		seal: newSeal(), ice: newICEMarks(), pending: make(chan struct{}, c.MaxPending),
+		seal: newSeal(), ice: newRecent(), ended: newRecent(), pending: make(chan struct{}, c.MaxPending),
 	}
 }
 
