@@ -6,8 +6,8 @@ import "millrace/internal/media"
 // of it.
 type Shape struct {
 	// Key says that the payload belongs to an access unit that decoding can
-	// start at. Every payload of such an H264, H265 or VP9 picture tells; where
-	// only the first payload tells (VP8, AV1), others do not.
+	// start at. Every slice of such an H264 or H265 picture tells, and so do
+	// parameter sets; of VP8, VP9 and AV1 only the first payload does.
 	Key bool
 	// Discardable says that no other access unit refers to this one, as far as
 	// the payload tells: false where it does not.

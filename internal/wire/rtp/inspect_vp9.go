@@ -2,9 +2,10 @@ package rtp
 
 import "millrace/internal/codec/vp9"
 
-// inspectVP9 reads the payload descriptor of RFC 9628 section 4.2. Every packet
-// of a picture tells whether it refers to earlier ones; the frame's header, in
-// the first, only adds the size. Which pictures are referred to is not told.
+// inspectVP9 reads the payload descriptor of RFC 9628 section 4.2. All packets
+// of a picture should tell whether it refers to earlier ones, but packetizers
+// exist that never say so (FFmpeg's); only in the first can the frame's own
+// header be asked as well. Which pictures are referred to is not told.
 func inspectVP9(p []byte) (Shape, bool) {
 	id, inter, layers, flexible := p[0]&0x80 != 0, p[0]&0x40 != 0, p[0]&0x20 != 0, p[0]&0x10 != 0
 	begins, structure := p[0]&0x08 != 0, p[0]&0x02 != 0
@@ -26,14 +27,14 @@ func inspectVP9(p []byte) (Shape, bool) {
 			}
 		}
 	}
-	s := Shape{Key: !inter && spatial == 0}
+	s := Shape{Key: begins && !inter && spatial == 0}
 	if structure {
 		s.Width, s.Height = r.scalability()
 	}
 	if r.short || len(r.b) == 0 {
 		return Shape{}, false
 	}
-	if s.Key && begins {
+	if s.Key {
 		// A header that cannot be read may be encrypted end to end.
 		if h, ok := vp9.ParseHeader(r.b); ok {
 			s.Key = h.Key
