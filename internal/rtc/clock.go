@@ -13,7 +13,8 @@ import (
 
 const (
 	slewShare     = 20                     // at most 1/20 of the time that passes: 1 ms in 20 ms
-	slewDeadband  = time.Millisecond       // nearer is in step
+	slewFrom      = 500 * time.Microsecond // nearer is in step
+	slewTo        = 50 * time.Microsecond  // where slewing ends
 	promptWindow  = 30 * time.Second       // how long a promptest packet counts
 	clockJump     = time.Second            // against arrival: the RTP clock was set
 	wrongReport   = 2 * time.Second        // off what arrival says: the report is wrong
@@ -44,6 +45,7 @@ type rtpClock struct {
 	older, newer int64 // smallest arrival - local time, of the last and this window
 	opened       int64
 	bias         int64 // off - prompt, as learned from reports
+	slewing      bool
 	behind       int64 // since when everything arrives too late, or -1
 
 	mapping   int64 // wall clock - local time, by the newest report
@@ -122,7 +124,9 @@ func (c *rtpClock) slew(passed int64) {
 		target = c.mapping + c.wall.offset
 	}
 	diff := target - c.off
-	if passed <= 0 || diff < int64(slewDeadband) && diff > -int64(slewDeadband) {
+	size := max(diff, -diff)
+	c.slewing = size > int64(slewFrom) || c.slewing && size > int64(slewTo)
+	if passed <= 0 || !c.slewing {
 		return
 	}
 	most := passed / slewShare

@@ -57,9 +57,10 @@ type ingest struct {
 
 // ingestTotals is what the closing log line says.
 type ingestTotals struct {
-	packets, bytes, padding                  uint64
-	lost, nacked, recovered, duplicates, pli uint64
-	layers, unsupported, jumps               uint64
+	packets, bytes, padding            uint64
+	lost                               [2]uint64 // by media.Kind
+	nacked, recovered, duplicates, pli uint64
+	layers, unsupported, jumps         uint64
 }
 
 // moment is one point in time on two scales.
@@ -201,7 +202,7 @@ func (in *ingest) close() {
 	y := &in.totals
 	ses.server.log.Info("closed", "session", ses.id, "proto", "rtc_publish",
 		"peer", peer, "reason", string(in.why), "err", err, "seconds", int(time.Since(ses.created).Seconds()),
-		"packets", y.packets, "bytes", y.bytes, "padding", y.padding, "lost", y.lost, "nacked", y.nacked, "recovered", y.recovered,
+		"packets", y.packets, "bytes", y.bytes, "padding", y.padding, "lost", y.lost[media.Video], "lost_audio", y.lost[media.Audio], "nacked", y.nacked, "recovered", y.recovered,
 		"duplicates", y.duplicates, "layers", layers, "layer_packets", y.layers, "unsupported", y.unsupported,
 		"timestamp_jumps", y.jumps, "pli", y.pli, "jitter_ms", int(jitter), "rtt_ms", time.Duration(in.roundTrip.Load()).Milliseconds())
 }

@@ -209,7 +209,7 @@ func (in *ingest) chase(l *layer, now int64) {
 
 // lose counts packets that will not come.
 func (in *ingest) lose(l *layer, n int, now int64) {
-	in.totals.lost += uint64(n)
+	in.totals.lost[l.track.kind] += uint64(n)
 	in.metrics.Lost.Add(float64(n))
 	if l == l.track.forwarded {
 		in.wantKey(l, now)

@@ -48,6 +48,7 @@ type lens struct {
 	mime    string // of the video
 	setting func(*webrtc.SettingEngine)
 	extend  func(*interceptor.Registry)
+	prepare func(*camera) // adds tracks
 	offer   func(string) string
 	reply   func(string) string
 }
@@ -68,13 +69,15 @@ func (r *room) film(l lens) *camera {
 	}
 	must(r.t, l.codecs(me))
 	registry := &interceptor.Registry{}
+	if l.extend != nil { // before what numbers the packets
+		l.extend(registry)
+	}
 	if !l.plain {
 		must(r.t, webrtc.ConfigureNack(me, registry))
 		must(r.t, webrtc.ConfigureRTCPReports(registry))
+		me.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC}, webrtc.RTPCodecTypeVideo)
+		me.RegisterFeedback(webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC}, webrtc.RTPCodecTypeAudio)
 		must(r.t, webrtc.ConfigureTWCCHeaderExtensionSender(me, registry))
-	}
-	if l.extend != nil {
-		l.extend(registry)
 	}
 	var se webrtc.SettingEngine
 	se.SetIncludeLoopbackCandidate(true)
@@ -109,6 +112,9 @@ func (r *room) film(l lens) *camera {
 		tr, err := c.pc.AddTransceiverFromTrack(c.video, sendOnly)
 		must(r.t, err)
 		go c.listen(tr.Sender())
+	}
+	if l.prepare != nil {
+		l.prepare(c)
 	}
 	c.connect(l)
 	return c

@@ -19,6 +19,9 @@ type relay struct {
 	mu   sync.Mutex
 	pass func(toServer bool, b []byte) bool
 	ups  map[netip.AddrPort]*net.UDPConn
+	// Every everyth RTP datagram is held until the next one has passed.
+	every, count int
+	held         []byte
 }
 
 func newRelay(t testing.TB, server netip.AddrPort) *relay {
@@ -74,7 +77,26 @@ func (r *relay) run() {
 			r.wg.Go(func() { r.back(up, from) })
 		}
 		r.mu.Unlock()
-		_, _ = up.Write(buf[:n])
+		r.deliver(up, buf[:n])
+	}
+}
+
+// deliver writes b towards the server, now or after the next one.
+func (r *relay) deliver(up *net.UDPConn, b []byte) {
+	r.mu.Lock()
+	held := r.held
+	r.held = nil
+	if r.every > 0 && isRTP(b) {
+		if r.count++; held == nil && r.count%r.every == 0 {
+			r.held = append([]byte(nil), b...)
+			r.mu.Unlock()
+			return
+		}
+	}
+	r.mu.Unlock()
+	_, _ = up.Write(b)
+	if held != nil {
+		_, _ = up.Write(held)
 	}
 }
 
@@ -115,3 +137,11 @@ func (r *relay) candidate(port uint16) string {
 // Kinds of datagrams (RFC 7983).
 func isDTLS(b []byte) bool { return b[0] >= 20 && b[0] <= 63 }
 func isRTP(b []byte) bool  { return b[0]>>6 == 2 && (b[1] < 192 || b[1] > 223) }
+
+// shuffle makes every nth RTP datagram towards the server arrive after the one
+// that follows it.
+func (r *relay) shuffle(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.every = n
+}
