@@ -2,12 +2,19 @@ package rtp
 
 import "millrace/internal/codec/aac"
 
-// ADTSFromLATM turns the payload of an RTP packet that is one whole
+// ADTSFromLATM turns the payload of an RTP packet that begins an
 // audioMuxElement of RFC 6416 with cpresent=0, of one access unit, into an ADTS
 // frame in own memory. config is the AudioSpecificConfig in the stream's
-// StreamMuxConfig. It is false when the lengths do not fit, and for what ADTS
-// cannot say. Bytes behind the access unit, other than zeros of alignment, do
-// not fit: they are a second one.
+// StreamMuxConfig.
+//
+// An element may be too large for one packet. Then the result is the first
+// piece of the ADTS frame, whose header tells the whole size, and the payloads
+// of the packets up to the marker are the other pieces as they are. Who knows
+// the marker and not the packet before can not tell them apart.
+//
+// It is false for a payload that does not fit, and for what ADTS cannot say.
+// Bytes behind the access unit, other than zeros, do not fit: they are another
+// one.
 func ADTSFromLATM(config, payload []byte) ([]byte, bool) {
 	c, err := aac.ParseConfig(config)
 	if err != nil {
@@ -28,17 +35,18 @@ func ADTSFromLATM(config, payload []byte) ([]byte, bool) {
 		}
 	}
 	au := payload[at:]
-	if size == 0 || size > len(au) {
+	if size == 0 || len(au) == 0 {
 		return nil, false
 	}
-	for _, b := range au[size:] {
-		if b != 0 {
+	for len(au) > size {
+		if au[len(au)-1] != 0 {
 			return nil, false
 		}
+		au = au[:len(au)-1]
 	}
-	out, err := aac.AppendADTS(make([]byte, 0, aac.ADTSHeaderSize+size), c, size)
+	out, err := aac.AppendADTS(make([]byte, 0, aac.ADTSHeaderSize+len(au)), c, size)
 	if err != nil {
 		return nil, false
 	}
-	return append(out, au[:size]...), true
+	return append(out, au...), true
 }
