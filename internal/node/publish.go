@@ -46,9 +46,13 @@ func (n *node) publishing(r *http.Request) *console.Publish {
 }
 
 // atThisMachine says whether a request comes from a browser on this machine. A
-// proxy on it speaks for others, and says so. The Host must be this machine,
-// too: a page from elsewhere whose name was pointed here could read the answer.
+// proxy on it speaks for others: most say so, and those that do not speak an old
+// HTTP or close each connection. The Host must be this machine, too: a page from
+// elsewhere whose name was pointed here could read the answer.
 func atThisMachine(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) || r.Close {
+		return false
+	}
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(h) != "" {
 			return false

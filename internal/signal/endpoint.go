@@ -16,6 +16,7 @@ type take func(ctx context.Context, w http.ResponseWriter, r *http.Request, q *r
 func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix string, q request, offers take) {
 	openToAll(w.Header())
 	w.Header().Set("Accept-Post", typeSDP)
+	w.Header().Set("Accept-Patch", typeFragment)
 	if r.Method == http.MethodOptions {
 		preflight(w)
 		return

@@ -54,7 +54,7 @@ func (s *Server) created(w http.ResponseWriter, endpoint string, offer *sdp.Offe
 	h := w.Header()
 	h.Set("Location", endpoint+"/"+s.seal.write(t))
 	h.Set("ETag", etag(t.ice))
-	h.Set("Accept-Patch", typeFragment)
+	h.Set("Accept-Patch", typeFragment) // RFC 5789 section 3.1
 	send(w, http.StatusCreated, typeSDP, []byte(g.answer))
 }
 
