@@ -9,6 +9,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"millrace/internal/media"
+	"millrace/internal/reason"
 	"millrace/internal/wire/sdp"
 )
 
@@ -63,6 +64,30 @@ func newCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionPro
 	return c
 }
 
+// takes makes packets of a publisher that brings packets what is forwarded: one
+// picture whose packets have the given sizes.
+func (c *crowd) takes(sizes ...int) {
+	c.t.Helper()
+	c.pub.Close(reason.ClosedByPeer)
+	c.src = newFeed(c.t, c.hub, false)
+	c.src.write(c.src.picture(0, true, 500, c.now)...)
+	c.sh.forward(c.g)
+	c.from = c.g.packets.Head()
+	for i, size := range sizes {
+		c.src.write(&media.Packet{
+			Seq: int64(100 + i), Time: media.Time(pictureEvery), Codec: media.H264, Start: i == 0, Marker: i == len(sizes)-1,
+			Arrived: c.now.UnixNano(), Payload: numbered(media.Video, int64(i), size),
+		})
+	}
+	c.packets = len(sizes)
+}
+
+// A picture as Chromium cuts it: packets of two sizes, a byte apart.
+var (
+	cutByChromium = []int{1130, 1130, 1130, 1130, 1130, 1130, 1130, 1131, 1131, 1131, 1131, 1131, 1131, 1131, 1131, 1131}
+	cutEqually    = []int{1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130, 1130}
+)
+
 // drain reads until the sink is closed.
 func drain(sink *net.UDPConn) {
 	buf := make([]byte, 1<<12)
@@ -89,6 +114,29 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(20, c.replay); n != 0 {
 			t.Errorf("%s: %v allocations for %d packets to 20 viewers", method, n, c.packets)
 		}
+		c.takes(cutByChromium...)
+		if n := testing.AllocsPerRun(20, c.replay); n != 0 {
+			t.Errorf("%s: %v allocations for %d packets of a publisher's", method, n, c.packets)
+		}
+	}
+}
+
+// BenchmarkForwardPackets is BenchmarkForward for a picture that a WebRTC
+// publisher sent, at once and packet by packet.
+func BenchmarkForwardPackets(b *testing.B) {
+	for _, tt := range []struct {
+		name  string
+		sizes []int
+	}{{"chromium", cutByChromium}, {"equal", cutEqually}, {"single", cutEqually[:1]}} {
+		b.Run(tt.name, func(b *testing.B) {
+			c := newCrowd(b, 100, SendAuto, srtp.ProtectionProfileAeadAes128Gcm)
+			c.takes(tt.sizes...)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.replay()
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(c.packets*100), "ns/packet")
+		})
 	}
 }
 

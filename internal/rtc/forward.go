@@ -120,7 +120,8 @@ func (sh *shard) forwardAudio(g *group) {
 }
 
 func (sh *shard) forwardVideo(g *group) {
-	sh.out.limit = videoRuns
+	// A few packets are sealed for many viewers before the first waits long.
+	sh.out.limit = max(videoRuns, min(maxRuns, videoPackets*len(sh.cut.segments)/len(sh.cut.video)))
 	reordered := false
 	for _, pk := range sh.cut.video {
 		reordered = reordered || pk.Composition != 0

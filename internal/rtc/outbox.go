@@ -41,6 +41,9 @@ const (
 	// others to be sealed.
 	maxRuns   = 64
 	videoRuns = 4
+	// videoPackets is how many packets video may seal before it flushes where
+	// its runs are short: a publisher's packets often come one by one.
+	videoPackets = 32
 	// A run never exceeds what one UDP datagram's length field and the oldest
 	// kernels with UDP_SEGMENT take.
 	maxRunBytes   = 65507
