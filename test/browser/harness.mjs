@@ -20,12 +20,15 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { Browser } from './lib/browser.mjs';
+import { Program } from './lib/process.mjs';
 import { Publisher } from './lib/publisher.mjs';
+import { Relay } from './lib/relay.mjs';
 import { Server } from './lib/server.mjs';
 import { Site } from './lib/site.mjs';
 
 export { until } from './lib/until.mjs';
-export { loudness, picture, playing, state } from './lib/video.mjs';
+export { changes, longestFreeze, loudness, picture, playing, state } from './lib/video.mjs';
+export { hangUp, stats, whep, whip } from './lib/webrtc.mjs';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
 
@@ -70,6 +73,21 @@ class Bench {
     return this.#put('site', await Site.start(options));
   }
 
+  /** A UDP relay that loses packets; options as in lib/relay.mjs. */
+  async relay(options) {
+    return this.#put('relay', new Relay(options));
+  }
+
+  /** Any other program. It is stopped at the end. */
+  run(name, command, args) {
+    return this.#put(name, new Program(name, command, args));
+  }
+
+  /** A browser of its own, with open(); options as in lib/browser.mjs. */
+  async browser(options) {
+    return this.#put('browser', await Browser.start(options));
+  }
+
   /** A tab of the trial's own browser. */
   async open(address) {
     this.#browser ??= this.#put('browser', await Browser.start());
@@ -89,7 +107,9 @@ class Bench {
       console.error(`--- ${kind} of "${this.#name}"\n${part.log.slice(-16_000)}`);
     }
     await mkdir(results, { recursive: true });
-    await this.#browser?.screenshots(results + this.#name.replace(/[^a-z0-9]+/gi, '-'));
+    const browsers = this.#parts.filter(({ kind }) => kind === 'browser');
+    const name = results + this.#name.replace(/[^a-z0-9]+/gi, '-');
+    await Promise.all(browsers.map(({ part }, i) => part.screenshots(i === 0 ? name : `${name}-${i + 1}`)));
   }
 
   async close() {

@@ -2,39 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { loudness, playing, trial, until } from './harness.mjs';
-
-/** Plays a WHEP resource; `only` keeps candidates of one transport, "udp" or "tcp". */
-async function whep(page, url, { only } = {}) {
-  return page.evaluate(async ([url, only]) => {
-    const pc = new RTCPeerConnection();
-    globalThis.pc = pc;
-    const media = new MediaStream();
-    pc.ontrack = (e) => { media.addTrack(e.track); document.querySelector('video').srcObject = media; };
-    pc.addTransceiver('audio', { direction: 'recvonly' });
-    pc.addTransceiver('video', { direction: 'recvonly' });
-    await pc.setLocalDescription();
-    const res = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
-    const body = await res.text();
-    if (res.status !== 201) return { status: res.status, type: res.headers.get('content-type'), body };
-    const sdp = only ? body.split('\r\n').filter((l) => !l.startsWith('a=candidate:') || l.toLowerCase().includes(` ${only} `)).join('\r\n') : body;
-    await pc.setRemoteDescription({ type: 'answer', sdp });
-    globalThis.resource = new URL(res.headers.get('location'), url).href;
-    return { status: res.status, type: res.headers.get('content-type'), etag: res.headers.get('etag') };
-  }, [url, only]);
-}
-
-const stats = (page) => page.evaluate(async () => {
-  const all = [...(await globalThis.pc.getStats()).values()];
-  const transport = all.find((s) => s.type === 'transport');
-  const pair = all.find((s) => s.id === transport.selectedCandidatePairId);
-  return {
-    transport, remote: all.find((s) => s.id === pair?.remoteCandidateId),
-    codecs: all.filter((s) => s.type === 'codec').map((s) => s.mimeType).sort(),
-    video: all.find((s) => s.type === 'inbound-rtp' && s.kind === 'video'),
-    audio: all.find((s) => s.type === 'inbound-rtp' && s.kind === 'audio'),
-  };
-});
+import { hangUp, loudness, playing, stats, trial, until, whep } from './harness.mjs';
 
 trial('WHEP from another site: 201, Location, ETag, DELETE', async (bench) => {
   const server = await bench.server();
@@ -52,8 +20,7 @@ trial('WHEP from another site: 201, Location, ETag, DELETE', async (bench) => {
   assert.equal(s.video.freezeCount, 0);
   const heard = await loudness(page);
   assert.ok(Math.abs(heard.peak - 440) < 15, `the tone of 440 Hz is heard at ${heard.peak} Hz`);
-  const gone = await page.evaluate(async () => (await fetch(globalThis.resource, { method: 'DELETE' })).status);
-  assert.equal(gone, 200);
+  assert.equal(await hangUp(page), 200);
   await until('the goodbye', () => page.evaluate(() => globalThis.pc.getReceivers()[0].transport.state === 'closed'));
   assert.equal(await server.metric('millrace_rtc_sessions'), 0);
 });

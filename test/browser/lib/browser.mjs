@@ -1,7 +1,7 @@
 // Chromium with a fresh profile, fake camera and microphone, and nothing of the
 // outside world: the vendor's telemetry goes to a closed port.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,12 +19,16 @@ const flags = [
 export class Browser {
   log = '';
 
-  static async start() {
+  /**
+   *   asks   whether the user is asked for camera and microphone, and refuses;
+   *          by default they are given
+   */
+  static async start({ asks = false } = {}) {
     const browser = new Browser();
     browser.profile = await mkdtemp(join(tmpdir(), 'millrace-chromium-'));
     browser.context = await chromium.launchPersistentContext(browser.profile, {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      headless: true, args: flags, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 },
+      headless: true, args: asks ? [...flags.filter((f) => !f.startsWith('--use-fake-ui')), '--deny-permission-prompts'] : flags, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 },
     });
     return browser;
   }
@@ -40,6 +44,14 @@ export class Browser {
     return page;
   }
 
+  /** Ends the browser without a goodbye, as when its machine loses power. */
+  async kill() {
+    const lock = await readlink(join(this.profile, 'SingletonLock')); // host-pid
+    const closed = new Promise((resolve) => this.context.once('close', resolve));
+    process.kill(Number(lock.split('-').at(-1)), 'SIGKILL');
+    await closed;
+  }
+
   /** Saves what each tab shows, for looking at after a failure. */
   async screenshots(path) {
     const pages = this.context.pages().filter((p) => p.url() !== 'about:blank');
@@ -47,7 +59,7 @@ export class Browser {
   }
 
   async stop() {
-    await this.context.close();
+    await this.context.close().catch(() => {}); // it may have been killed
     await rm(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -45,6 +45,39 @@ export async function playing(page, { selector = 'video', frames = 20, timeout =
   }, { timeout });
 }
 
+/** Resolves, with the time (Unix ms), when the element shows a picture that differs from the present one. */
+export function changes(page, selector = 'video') {
+  return page.locator(selector).first().evaluate((v) => new Promise((resolve) => {
+    const canvas = new OffscreenCanvas(32, 18);
+    const brush = canvas.getContext('2d', { willReadFrequently: true });
+    const look = () => {
+      brush.drawImage(v, 0, 0, 32, 18);
+      return brush.getImageData(0, 0, 32, 18).data;
+    };
+    const before = look();
+    const next = (at) => {
+      const now = look();
+      if (now.some((x, i) => Math.abs(x - before[i]) > 8)) resolve(performance.timeOrigin + at);
+      else v.requestVideoFrameCallback(next);
+    };
+    v.requestVideoFrameCallback(next);
+  }));
+}
+
+/** The longest time between two pictures of `frames`, in ms. */
+export function longestFreeze(page, frames, selector = 'video') {
+  return page.locator(selector).first().evaluate((v, frames) => new Promise((resolve) => {
+    let last, longest = 0, left = frames;
+    const next = (at) => {
+      if (last !== undefined) longest = Math.max(longest, at - last);
+      last = at;
+      if (left-- > 0) v.requestVideoFrameCallback(next);
+      else resolve(longest);
+    };
+    v.requestVideoFrameCallback(next);
+  }), frames);
+}
+
 /** What is heard in the element's stream: loudness (RMS) and the loudest frequency in Hz. */
 export function loudness(page, selector = 'video') {
   return page.locator(selector).first().evaluate(async (v) => {
