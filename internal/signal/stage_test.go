@@ -109,6 +109,7 @@ type peers struct {
 	sessions map[string]func(reason.Reason)
 	sel      sdp.Selection
 	rec      sdp.Reception
+	pub      *live.Publisher // the latest
 	closed   []reason.Reason
 	restarts []string // the peers' credentials
 }
@@ -139,7 +140,7 @@ func (p *peers) Publish(_ *sdp.Offer, rec sdp.Reception, pub *live.Publisher) (s
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rec = rec
+	p.rec, p.pub = rec, pub
 	id, t := p.begin(pub.Close)
 	return id, t, nil
 }

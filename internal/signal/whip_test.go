@@ -2,7 +2,9 @@ package signal_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -125,8 +127,21 @@ func TestWHIPBearer(t *testing.T) {
 
 // A name that somebody publishes is not given away; his goodbye frees it.
 func TestTaken(t *testing.T) {
-	s := newStage(t, signal.Config{Timeout: 300_000_000})
+	s := newStage(t, signal.Config{})
 	location, _ := s.openSession("whip")
+	var lives sync.WaitGroup
+	living := s.peers.pub
+	lives.Go(func() {
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
+			select {
+			case <-living.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				living.Alive()
+			}
+		}
+	})
 	for path, body := range map[string]string{"/live/demo?auth_key=" + goodKey: file(t, "whip-n-M.sdp"), "/x/y": pushBody(t, artcURL("demo"), file(t, "whip-n-M.sdp"))} {
 		r := s.ask("POST", path, body)
 		if r.status != 409 || !strings.Contains(r.body, `"taken"`) || !strings.Contains(r.body, "the stream has a publisher already") {
@@ -136,6 +151,7 @@ func TestTaken(t *testing.T) {
 	if r := s.ask("DELETE", location, ""); r.status != 200 || s.peers.closed[0] != reason.ClosedByPeer {
 		t.Fatalf("DELETE: status %d", r.status)
 	}
+	lives.Wait()
 	if r := s.ask("POST", "/x/y", pushBody(t, artcURL("demo"), file(t, "whip-n-M.sdp"))); r.status != 200 {
 		t.Errorf("status %d, %s", r.status, r.body)
 	}
