@@ -411,3 +411,11 @@ func TestRateIsTold(t *testing.T) {
 		return is && len(fir.FIR) == 1 && fir.FIR[0].SSRC == videoSSRC
 	})
 }
+
+// everything is a reception with all that can be negotiated.
+func everything() sdp.Reception {
+	rec := ordinaryReception()
+	rec.Video.BFrames, rec.Video.SSRC, rec.Video.RTXSSRC = true, 0, 0
+	rec.Video.Ext = sdp.Extensions{TransportCC: 5, MID: 1, RID: 2, RepairedRID: 3, CompositionTime: 4, AbsCaptureTime: 6}
+	return rec
+}
