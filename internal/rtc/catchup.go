@@ -88,6 +88,7 @@ func (sh *shard) advance(now int64) {
 	for _, v := range sh.catching {
 		if v.phase == catchUp {
 			sh.chase(v, now)
+			sh.forwardNew()
 		}
 		if v.phase == catchUp {
 			still = append(still, v)

@@ -125,6 +125,49 @@ func newPacketBench(t testing.TB, askable bool) *bench {
 	return b
 }
 
+// A repeat under the first number is of the packet that had it, whatever the log
+// has come to hold under that packet's.
+func TestRepeatIsOfTheSamePacket(t *testing.T) {
+	f := h264Format()
+	f.RTXPT = 0
+	tr := newSendTrack(f, testSeed)
+	var outs []int64
+	for seq := range int64(2 * historySize) {
+		pk := at(seq)
+		out, _ := placed(&tr.numbers, pk)
+		tr.remember(out, pk)
+		outs = append(outs, out)
+	}
+	for seq, out := range outs {
+		pk := tr.recall(out)
+		if old := seq < historySize; old != (pk == nil) || !old && pk.Seq != int64(seq) {
+			t.Fatalf("number %d of packet %d is of %+v", out, seq, pk)
+		}
+	}
+	if out, _ := placed(&tr.numbers, at(2*historySize+5)); tr.recall(out-2) != nil {
+		t.Fatal("a number that nothing was given is of a packet")
+	}
+	b := newPacketBench(t, false)
+	b.src.write(b.src.picture(0, true, 3000, b.now)...)
+	v := b.viewer(sdp.Selection{Video: f})
+	tap := tapOf(v)
+	b.sh.join(v, b.now.UnixNano())
+	run := b.src.picture(pictureEvery, false, 3000, b.now)
+	b.src.write(run[0], run[2])
+	b.turn(0)
+	tap.taken()
+	run[1].Start = false
+	b.src.write(run[1])
+	missing := uint16(v.video.next - 2)
+	if !v.resend(b.sh.out, v.video, media.Video, missing, 1e18) { // asked for before its turn
+		t.Fatal("it is not sent")
+	}
+	b.turn(0)
+	if got := tap.taken(); len(got) != 1 || got[0].SequenceNumber != missing || v.totals.drops[reason.Duplicate] != 1 {
+		t.Fatalf("%d packets, left out %v", len(got), v.totals.drops)
+	}
+}
+
 // close gives back what many benches of one test would use up.
 func (b *bench) close() {
 	b.hub.Close()

@@ -393,6 +393,33 @@ func TestCodecSwitch(t *testing.T) {
 	check(late, 96)
 }
 
+// The same as a real viewer sees it.
+func TestCodecSwitchSeen(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Config{})
+	src := newFeed(t, r.hub, true)
+	src.write(src.picture(0, true, 500, time.Now())...)
+	c := r.watch(wish{})
+	was := c.see()
+	for i, codec := range []media.Codec{media.VP8, media.H264, media.VP8} {
+		src.p.Close(reason.ClosedByPeer)
+		src = newFeed(t, r.hub, true)
+		for j := range 3 {
+			src.write(as(codec, src.picture(time.Duration(j)*pictureEvery, j == 0, 2000, time.Now()))...)
+		}
+		run := c.frame()
+		last := was.packets[len(was.packets)-1]
+		if run[0].SequenceNumber != last.SequenceNumber+1 || run[0].SSRC != last.SSRC || (run[0].PayloadType == last.PayloadType) {
+			t.Fatalf("change %d: %+v follows %+v", i, run[0].Header, last.Header)
+		}
+		c.frame()
+		was = seen{packets: c.frame()}
+	}
+	if r.server.Sessions() != 1 {
+		t.Fatal("it is not the same session")
+	}
+}
+
 // A change of size is a key frame like others.
 func TestSizeChanges(t *testing.T) {
 	b := newPacketBench(t, true)

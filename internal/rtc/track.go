@@ -22,7 +22,8 @@ type sendTrack struct {
 	announce      media.Time // the picture that tells a new value before the next key frame does
 	packets       uint32
 	octets        uint32
-	resent        [64]resend // guard against repeating a repeat
+	resent        [64]resend      // guard against repeating a repeat
+	history       []*media.Packet // by number: what was sent lately; nil where repeats are not the same
 }
 
 // sendFormat is a negotiated format and what follows from it.
@@ -35,6 +36,10 @@ type sendFormat struct {
 	// numbered says that packets carry transport-wide sequence numbers.
 	numbered bool
 }
+
+// historySize is how many of the last packets can be repeated under their first
+// numbers.
+const historySize = 256
 
 type resend struct {
 	out int64
@@ -60,6 +65,9 @@ func newSendTrack(f *sdp.Format, seed []byte, others ...*sdp.Format) *sendTrack 
 	for _, f := range append([]*sdp.Format{f}, others...) {
 		same := f.RTXPT == 0 && f.NACK
 		t.formats = append(t.formats, sendFormat{f, same, f.Ext.TransportCC != 0 && !same})
+		if same && t.history == nil {
+			t.history = make([]*media.Packet, historySize)
+		}
 		if f.RTXPT != 0 {
 			t.rtxSSRC = t.ssrc ^ 0x5a5a5a5a
 		}
@@ -88,6 +96,22 @@ func (t *sendTrack) turn(c media.Codec) bool {
 		t.format = *f
 	}
 	return f != nil
+}
+
+// remember notes what out was given to.
+func (t *sendTrack) remember(out int64, pk *media.Packet) {
+	if t.history != nil {
+		t.history[out%historySize] = pk
+	}
+}
+
+// recall returns the very packet that out was given to, or nil. What the log has
+// under its number by now may be another.
+func (t *sendTrack) recall(out int64) *media.Packet {
+	if t.history == nil || t.next-out > historySize || t.given.fresh(out) {
+		return nil
+	}
+	return t.history[out%historySize]
 }
 
 // setPlayout sets the playout delay that the track begins with.

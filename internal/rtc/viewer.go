@@ -181,6 +181,7 @@ func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte)
 		return false
 	}
 	o.arena = sealed
+	t.remember(out, pk)
 	t.packets++
 	t.octets += uint32(len(payload))
 	v.totals.packets++
@@ -227,13 +228,26 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 	if !ok {
 		return false
 	}
-	pk := v.packets.BySeq(kind, seq)
+	pk := t.recall(out)
+	known := pk != nil
+	if !known {
+		pk = v.packets.BySeq(kind, seq)
+	}
 	rtt := max(time.Duration(v.rtt.Load()), 20*time.Millisecond)
 	p := v.session.path.Load()
-	if pk == nil || p == nil || t.of(pk.Codec) == nil || !t.mayResend(out, now, rtt) {
+	if pk == nil || p == nil {
 		return false
 	}
 	f := t.of(pk.Codec)
+	if f == nil || !t.mayResend(out, now, rtt) {
+		return false
+	}
+	if f.same && !known { // it has not been sent yet, or was so long ago
+		if t.take(out) != "" {
+			return false
+		}
+		t.remember(out, pk)
+	}
 	payload := pk.Payload
 	if f.Framing == sdp.FramingLATM {
 		payload = latmFromADTS(payload, pk.Start)
