@@ -26,6 +26,9 @@ const (
 	// Half a second of 75 Mbit/s in packets of MaxPayload; and more bytes than
 	// a key frame has.
 	videoSpan, videoRoom = 4096, 8 << 20
+	// maxSets is more parameter sets than an access unit needs: to compare
+	// them costs time.
+	maxSets = 64
 	// audioWait of sound in packets of 2.5 ms and fragments of AAC many times over.
 	audioSpan, audioRoom = 512, 1 << 20
 )

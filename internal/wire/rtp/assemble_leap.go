@@ -5,25 +5,27 @@ import (
 	"millrace/internal/media"
 )
 
-// leap goes on with the access unit around a held number, leaving everything
-// before it, if that is a key frame which is whole.
-func (v *videoLane) leap(a *Assembler, seq int64) bool {
-	end := v.endOf(seq)
-	if end == 0 {
-		return false
+// leap goes on with the access unit around a number, leaving everything before
+// it, if that is held and a key frame which is whole.
+func (v *videoLane) leap(a *Assembler, seq int64) {
+	if v.at(seq) == nil {
+		return // done with already
+	}
+	end, whole := v.endOf(seq)
+	if !whole {
+		return
 	}
 	first := seq
 	for !v.startsAt(first) {
 		if first--; v.at(first) == nil {
-			return false
+			return
 		}
 	}
 	if v.at(first).Codec != media.H264 || !v.isKey(first, end) {
-		return false
+		return
 	}
 	v.goTo(first, true)
 	v.advance(a)
-	return true
 }
 
 // leapAnywhere leaps to the first key frame that is whole, wherever it is.
@@ -32,11 +34,8 @@ func (v *videoLane) leapAnywhere(a *Assembler) {
 		if v.at(seq) == nil || !v.startsAt(seq) {
 			continue
 		}
-		end := v.endOf(seq)
-		if end == 0 {
-			continue
-		}
-		if v.isKey(seq, end) {
+		end, whole := v.endOf(seq)
+		if whole && v.isKey(seq, end) {
 			v.leap(a, seq)
 			return
 		}
@@ -54,39 +53,36 @@ func (v *videoLane) startsAt(seq int64) bool {
 	return before != nil && (before.Marker || before.Time != pk.Time)
 }
 
-// endOf returns the number behind the access unit of a held one, 0 if a packet
-// of it from there on is missing.
-func (v *videoLane) endOf(seq int64) int64 {
+// endOf returns the number behind the access unit of a held one; or, and false,
+// the first number from there on that is missing.
+func (v *videoLane) endOf(seq int64) (end int64, whole bool) {
 	at := v.at(seq).Time
 	for pk := v.at(seq); pk != nil; pk = v.at(seq) {
 		if pk.Time != at {
-			return seq
+			return seq, true
 		}
 		seq++
 		if pk.Marker {
-			return seq
+			return seq, true
 		}
 	}
-	return 0
+	return seq, false
 }
 
 // isKey says that a payload from first up to end tells of a key frame.
 func (v *videoLane) isKey(first, end int64) bool {
-	return v.anyOf(first, end, func(s Shape, _ []byte) bool { return s.Key })
+	for seq := first; seq < end; seq++ {
+		if v.slot(seq).key {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsSlice says that there is a part of a picture among the packets.
 func (v *videoLane) holdsSlice(first, end int64) bool {
-	return v.anyOf(first, end, func(_ Shape, p []byte) bool {
-		t := h264.Type(p)
-		return t <= h264.TypeIDR || t >= nalSTAPA
-	})
-}
-
-func (v *videoLane) anyOf(first, end int64, is func(Shape, []byte) bool) bool {
 	for seq := first; seq < end; seq++ {
-		pk := v.at(seq)
-		if s, ok := Inspect(pk.Codec, pk.Payload); ok && is(s, pk.Payload) {
+		if t, _ := firstNAL(v.at(seq).Payload); t >= h264.TypeSlice && t <= h264.TypeIDR {
 			return true
 		}
 	}

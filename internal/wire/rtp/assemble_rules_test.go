@@ -195,18 +195,35 @@ func TestLeapToAKeyFrame(t *testing.T) {
 // not be the one with the lowest number.
 func TestBeginsInTheMiddle(t *testing.T) {
 	c, a := newTape(), NewAssembler(plain, nil)
-	expect(t, a, c.cut(true)[2:], 0)
-	for range 5 {
+	key := c.cut(true)
+	expect(t, a, key[2:], 0)
+	for range 12 {
+		expect(t, a, c.cut(false), 0)
+	}
+	expectLost(t, a, false)
+	for range 2 {
 		expect(t, a, c.cut(false), 0)
 	}
 	expectLost(t, a, true)
-	key := c.cut(true)
+	key = c.cut(true)
 	expect(t, a, key, 1)
 
+	// What is repeated in time completes it.
 	a = NewAssembler(plain, nil)
 	expect(t, a, key[2:], 0)
-	expect(t, a, key[:2], 1)
+	for range 12 {
+		expect(t, a, c.cut(false), 0)
+	}
+	expect(t, a, key[:2], 13)
 	expectLost(t, a, false)
+
+	// Pictures before any key frame are of no use: one is asked for soon.
+	c, a = newTape(), NewAssembler(plain, nil)
+	for range 4 {
+		expect(t, a, c.cut(false), 0)
+	}
+	expectLost(t, a, true)
+	expect(t, a, c.cut(true), 1)
 }
 
 // A publisher that told its parameter sets outside of the stream may begin
@@ -314,8 +331,11 @@ func TestBrokenPictures(t *testing.T) {
 		"no first fragment": func(p []media.Packet) { p[1].Payload = []byte{0x41} },
 		"no last fragment":  func(p []media.Packet) { p[3].Payload = []byte{0x41} },
 		"other type":        func(p []media.Packet) { p[2].Payload = append([]byte{0x7c, 0x05}, p[2].Payload[2:]...) },
-		"reserved type":     func(p []media.Packet) { p[0].Payload = []byte{0x1f, 1} },
-		"cut off":           func(p []media.Packet) { p[0].Payload = []byte{0x18, 0, 9, 1} },
+		"sets beyond count": func(p []media.Packet) {
+			p[0].Payload = append([]byte{nalSTAPA}, bytes.Repeat([]byte{0, 2, 0x68, 0x80}, 65)...)
+		},
+		"reserved type": func(p []media.Packet) { p[0].Payload = []byte{0x1f, 1} },
+		"cut off":       func(p []media.Packet) { p[0].Payload = []byte{0x18, 0, 9, 1} },
 	} {
 		c, a := newTape(), NewAssembler(plain, nil)
 		expect(t, a, c.cut(true), 1)

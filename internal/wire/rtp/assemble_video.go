@@ -66,7 +66,7 @@ func (v *videoLane) take(a *Assembler, pk *media.Packet) {
 // expire gives up what has been waited for long enough.
 func (v *videoLane) expire(a *Assembler) {
 	gaveUp := false
-	for v.overdue(a.now) || v.guess && v.gap() && a.now-v.since > settleWait {
+	for v.overdue(a.now) || v.settled(a.now) {
 		v.giveUp(a)
 		v.advance(a)
 		gaveUp = true
@@ -74,6 +74,17 @@ func (v *videoLane) expire(a *Assembler) {
 	if gaveUp && v.needKey && v.gap() {
 		v.leapAnywhere(a)
 	}
+}
+
+// settled says that what came first has waited long enough for lower numbers.
+// A piece from the middle of a key frame goes on to wait: the rest may be
+// repeated.
+func (v *videoLane) settled(now int64) bool {
+	if !v.guess || !v.gap() || now-v.since <= settleWait {
+		return false
+	}
+	first := v.slot(v.ahead)
+	return !first.key || mayOpen(first.pk.Payload)
 }
 
 // advance goes through what is there without a gap.
@@ -120,7 +131,7 @@ func (v *videoLane) emit(a *Assembler, end int64) {
 		return
 	}
 	u, err := h264.ParseUnit(data, 4)
-	if err != nil {
+	if err != nil || len(u.Params) > maxSets {
 		v.lose(a)
 		return
 	}

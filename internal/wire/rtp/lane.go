@@ -8,8 +8,8 @@ const (
 	// maxSeq bounds numbers, so that sums of them cannot overflow.
 	maxSeq = 1 << 60
 	// reach is how many numbers before a publisher's first packet to come may
-	// still come behind it.
-	reach = 64
+	// still come behind it: a good part of a large key frame.
+	reach = 512
 )
 
 // lane is a window with its limits, and knows where a new publisher begins.

@@ -21,6 +21,7 @@ type slot struct {
 	pk   media.Packet
 	seen int64 // what the clock showed when it came
 	held bool
+	key  bool // the payload tells of a key frame
 }
 
 // firstSlots is what a window begins with: some frames of ordinary streams.
@@ -51,6 +52,10 @@ func (w *window) put(pk *media.Packet, now int64) bool {
 		return false
 	}
 	*s = slot{pk: *pk, seen: now, held: true}
+	if pk.Codec == media.H264 {
+		shape, _ := Inspect(pk.Codec, pk.Payload)
+		s.key = shape.Key
+	}
 	w.bytes += len(pk.Payload)
 	switch {
 	case pk.Seq == w.solid:
