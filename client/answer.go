@@ -90,57 +90,11 @@ func latmConfig(fmtp string) ([]byte, error) {
 		if err != nil {
 			return nil, errMuxConfig
 		}
-		return specificConfig(mux)
+		config, err := aac.ParseStreamMuxConfig(mux)
+		if err != nil {
+			return nil, errMuxConfig
+		}
+		return config, nil
 	}
 	return nil, errMuxConfig
-}
-
-// muxHead is how many bits stand before the AudioSpecificConfig of the only
-// layer (ISO 14496-3 table 1.42): version, same time framing, subframes,
-// programs, layers.
-const muxHead = 1 + 1 + 6 + 4 + 3
-
-// specificConfig takes the AudioSpecificConfig out of a StreamMuxConfig of
-// version 0 with one program, one layer and one frame per element.
-func specificConfig(mux []byte) ([]byte, error) {
-	if len(mux) < 4 || mux[0] != 0x40 || mux[1]&0xfe != 0 {
-		return nil, errMuxConfig
-	}
-	var asc []byte
-	for at := muxHead / 8; at < len(mux); at++ { // one bit of the last head byte belongs to it
-		b := mux[at] << (muxHead % 8)
-		if at+1 < len(mux) {
-			b |= mux[at+1] >> (8 - muxHead%8)
-		}
-		asc = append(asc, b)
-	}
-	c, err := aac.ParseConfig(asc)
-	if err != nil {
-		return nil, errMuxConfig
-	}
-	// What follows the configuration is cut off. It has no mark of its end, but
-	// nothing in it that the reader does not count.
-	bits := 5 + rateBits(asc, 5) + 4 + 3
-	if c.SBR {
-		inner := 5 + rateBits(asc, 5) + 4
-		bits = inner + rateBits(asc, inner) + 5 + 3
-	}
-	size := (bits + 7) / 8
-	if size > len(asc) {
-		return nil, errMuxConfig
-	}
-	asc = asc[:size]
-	asc[size-1] &= 0xff << (size*8 - bits)
-	return asc, nil
-}
-
-// rateBits is the size of a sampling frequency that begins at a bit: four, and
-// 24 more where these say so.
-func rateBits(b []byte, at int) int {
-	for i := range 4 {
-		if pos := at + i; pos/8 >= len(b) || b[pos/8]>>(7-pos%8)&1 == 0 {
-			return 4
-		}
-	}
-	return 28
 }

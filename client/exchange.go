@@ -15,8 +15,8 @@ import (
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 256 << 10
 
-// removeTimeout bounds the goodbye of WHIP and WHEP. The transport's own has
-// been said by then, so that nothing is lost with it.
+// removeTimeout bounds the goodbye of WHIP and WHEP. The transport's own comes
+// after it in any case.
 const removeTimeout = 2 * time.Second
 
 // exchange is the signaling with one server.

@@ -191,7 +191,13 @@ func (c *clip) units() []AccessUnit {
 }
 
 // length is how far apart two runs of the clip begin.
-func (c *clip) length() time.Duration { return 4 * time.Second }
+func (c *clip) length() time.Duration {
+	end := media.Time(0)
+	for _, f := range c.frames {
+		end = max(end, f.DTS)
+	}
+	return time.Duration(end) + 40*time.Millisecond
+}
 
 // paced calls write with the units, over and over, when their time has come,
 // until ctx ends.

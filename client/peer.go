@@ -144,11 +144,14 @@ func (p *peer) await(ctx context.Context) error {
 	}
 }
 
-// close says goodbye and waits for everything that runs for the transport.
+// close says goodbye, to the resource if there is one and by DTLS, and waits for everything that runs for the transport.
 func (p *peer) close(ctx context.Context) {
+	select {
+	case <-p.down: // the server has ended the session, or nobody is there
+	default:
+		p.exchange.remove(context.WithoutCancel(ctx), p.session)
+	}
 	_ = p.pc.GracefulClose()
-	p.exchange.remove(context.WithoutCancel(ctx), p.session)
-	p.session = nil
 }
 
 // rtt is the round-trip time of the newest check that was answered; 0: none yet.

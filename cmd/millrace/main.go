@@ -16,6 +16,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type program struct {
 	Serve   serveCommand   `cmd:"" help:"Run a node until it is told to stop."`
 	Sign    signCommand    `cmd:"" help:"Make signed URLs."`
+	Publish publishCommand `cmd:"" help:"Publish a file or standard input over WebRTC."`
+	Play    playCommand    `cmd:"" help:"Write a stream to standard output, for players and recorders."`
 	Bench   benchCommand   `cmd:"" help:"Put a load of WebRTC viewers on a server and measure it."`
 	Version versionCommand `cmd:"" help:"Say which build this is."`
 }

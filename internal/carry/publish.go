@@ -1,0 +1,111 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"millrace/client"
+)
+
+// Publish is what the command of that name does.
+type Publish struct {
+	URL   string
+	Input Input
+	// Loop begins again at the end of a file.
+	Loop bool
+	// Fast sends what is read at once, for input that is live by itself.
+	Fast bool
+	// LATM sends AAC in LATM.
+	LATM       bool
+	Connection client.Connection
+	Line       *Line // of statistics
+}
+
+// endWait is how long the last packets may take, with their repeats.
+const endWait = 300 * time.Millisecond
+
+// Run publishes until the input or ctx ends, neither of which is an error.
+func (p *Publish) Run(ctx context.Context) error {
+	src, err := p.Input.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.close() }()
+	o := client.PublishOptions{LATM: p.LATM, Connection: p.Connection}
+	o.Video, o.Audio = src.tracks()
+	pub, err := client.Publish(ctx, p.URL, o)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	stop := p.Line.follow(pub.Stats)
+	err = p.send(ctx, pub, &src)
+	if err == nil {
+		rest := time.NewTimer(endWait)
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+		}
+	}
+	closing := pub.Close()
+	stop()
+	p.Line.total("published", pub.Stats())
+	return ended(ctx, errors.Join(err, closing))
+}
+
+// ended is err, unless ctx asked for the end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// send sends the source once, or over and over.
+func (p *Publish) send(ctx context.Context, pub *client.Publisher, src *source) error {
+	pace := &pacer{off: p.Fast}
+	for {
+		err := p.pass(ctx, pub, *src, pace)
+		if err != nil || !p.Loop || !p.Input.isFile() {
+			return err
+		}
+		_ = (*src).close()
+		if *src, err = p.Input.open(ctx); err != nil {
+			*src = none{}
+			return err
+		}
+		pace.again()
+	}
+}
+
+func (p *Publish) pass(ctx context.Context, pub *client.Publisher, src source, pace *pacer) error {
+	for {
+		u, err := src.next()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !pace.wait(ctx, &u) {
+			return nil
+		}
+		u.Capture = time.Now()
+		if err := pub.Write(ctx, u); err != nil && ctx.Err() == nil {
+			if pub.Err() == nil {
+				err = fmt.Errorf("at %v: %w", u.DTS, err)
+			}
+			return err
+		}
+	}
+}
+
+// none is a source that has been closed.
+type none struct{}
+
+func (none) tracks() (video, audio *client.Track) { return nil, nil }
+func (none) next() (client.AccessUnit, error)     { return client.AccessUnit{}, io.EOF }
+func (none) close() error                         { return nil }
