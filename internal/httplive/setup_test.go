@@ -112,7 +112,14 @@ func newStage(t testing.TB, o stageOptions) *stage {
 // get opens the demo stream and returns a Reader of the response.
 func (s *stage) get(t testing.TB, arguments ...string) (*flv.Reader, *http.Response) {
 	t.Helper()
-	resp, err := s.client.Get(s.web.URL + "/live/demo.flv?auth_key=1-0-0-x&nonsense=1&" + strings.Join(arguments, "&"))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	url := s.web.URL + "/live/demo.flv?auth_key=1-0-0-x&nonsense=1&" + strings.Join(arguments, "&")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

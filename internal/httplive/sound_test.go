@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"millrace/internal/codec/opus"
+	"millrace/internal/httplive"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -26,6 +27,9 @@ import (
 // a key frame each second, and 20 ms of 1 kHz at 0.5 s of each second, as Opus
 // from a decoder's point of view.
 const whipLong = 4
+
+// unhurried lets a clip be sent faster than it plays, without skips.
+var unhurried = httplive.Config{MaxAge: time.Minute}
 
 // whipClip is that clip: FLV with the pictures, Ogg with the sound.
 var whipClip = sync.OnceValues(func() ([2][]byte, error) {
@@ -111,6 +115,17 @@ func record(t testing.TB, body io.Reader) <-chan []byte {
 		done <- b
 	}()
 	return done
+}
+
+// begun waits until a response has brought some of the first picture, so that
+// its reader is in its place, and returns all of the body.
+func begun(t testing.TB, body io.Reader) io.Reader {
+	t.Helper()
+	head := make([]byte, 1500)
+	if _, err := io.ReadFull(body, head); err != nil {
+		t.Fatal(err)
+	}
+	return io.MultiReader(bytes.NewReader(head), body)
 }
 
 // probe is what ffprobe says of a file.
@@ -236,12 +251,12 @@ func checkFile(t *testing.T, file []byte) {
 func TestOpusIsPlayedAsAAC(t *testing.T) {
 	for name, write := range map[string]func(testing.TB, *live.Publisher, ...*media.Frame){"frames": write, "packets": packetWriter()} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, stageOptions{converts: true})
+			s := newStage(t, stageOptions{converts: true, config: unhurried})
 			all := whip(t, 0)
 			p := s.publish(t, first(tracks(all)), second(tracks(all)))
 			write(t, p, all[:20]...)
 			_, resp := s.get(t)
-			file := record(t, resp.Body)
+			file := record(t, begun(t, resp.Body))
 			write(t, p, all[20:]...)
 			p.Close(reason.ClosedByPeer)
 			checkFile(t, <-file)
