@@ -141,6 +141,7 @@ func newHub(t testing.TB) *live.Hub {
 	t.Helper()
 	hub := live.NewHub(live.Options{
 		Linger: 2 * time.Second, NewPacketizer: func() live.Packetizer { return wire.New() },
+		NewAssembler: func(video, audio *media.Track) live.Assembler { return wire.NewAssembler(video, audio) },
 	})
 	t.Cleanup(hub.Close)
 	return hub

@@ -45,7 +45,11 @@ func (in *ingest) onRTP(b []byte, now moment) bool {
 	in.arrived(h, now)
 	in.spare = payload[:0]
 	if src.layer == nil && !in.settle(src, h, payload, now) {
-		in.unsupported()
+		if in.repeats(h) {
+			in.totals.padding++ // before there is anything to repeat
+		} else {
+			in.unsupported()
+		}
 		return true
 	}
 	if payload, ok = unpadded(h, payload); !ok {
@@ -107,6 +111,16 @@ func unpadded(h *rtp.Header, payload []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return payload[:len(payload)-n], true
+}
+
+// repeats says whether h is that of a repair stream.
+func (in *ingest) repeats(h *rtp.Header) bool {
+	for _, t := range in.tracks {
+		if t != nil && t.source.RTXPT != 0 && t.source.RTXPT == h.PayloadType {
+			return true
+		}
+	}
+	return false
 }
 
 // repeated takes a packet of a repair stream (RFC 4588 section 4).
