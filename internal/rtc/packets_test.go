@@ -420,6 +420,59 @@ func TestCodecSwitchSeen(t *testing.T) {
 	}
 }
 
+// With 5 % lost on both legs, each way, a viewer that asks for what it misses
+// gets every packet of the publisher's: by itself, at most once, or as a repeat.
+func TestLossOnBothLegs(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Config{})
+	up, down := newRelay(t, r.server.Addr()), newRelay(t, r.server.Addr())
+	dice := rand.New(rand.NewPCG(5, 6))
+	lossy := serial(func(_ bool, b []byte) bool { return b[0] < 128 || dice.IntN(20) > 0 })
+	up.let(lossy)
+	cam := r.film(lens{reply: up.instead})
+	cam.roll(handheld)
+	r.ready(testName)
+	c := r.watch(wish{reply: down.instead})
+	ssrc := c.ssrcOf(media.Video)
+	first := c.nextOf(media.Video)
+	down.let(lossy)
+	const n = 500
+	newest, got, repeats, late := int64(first.SequenceNumber), map[int64]bool{int64(first.SequenceNumber): true}, 0, 0
+	itself, asked := map[int64]bool{}, time.Now()
+	missing := func() (out []uint16) {
+		for seq := int64(first.SequenceNumber); seq <= newest; seq++ {
+			if !got[seq] {
+				out = append(out, uint16(seq))
+			}
+		}
+		return out
+	}
+	for newest < int64(first.SequenceNumber)+n || len(missing()) > 0 {
+		p := c.next()
+		if p.kind == media.Audio {
+			continue
+		}
+		seq := newest + int64(int16(p.SequenceNumber-uint16(newest)))
+		switch {
+		case p.rtx:
+			repeats++
+		case itself[seq]:
+			t.Fatalf("number %d comes twice", seq)
+		case seq < newest:
+			late++
+		}
+		got[seq], itself[seq] = true, itself[seq] || !p.rtx
+		newest = max(newest, seq)
+		if all := missing(); len(all) > 0 && time.Since(asked) > 30*time.Millisecond {
+			asked = time.Now()
+			c.send(&rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(all)})
+		}
+	}
+	if repeats < n/50 || late == 0 {
+		t.Fatalf("%d repeats, %d late packets: nothing was lost", repeats, late)
+	}
+}
+
 // A change of size is a key frame like others.
 func TestSizeChanges(t *testing.T) {
 	b := newPacketBench(t, true)

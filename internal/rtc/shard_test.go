@@ -314,6 +314,25 @@ func TestLateAppendIsSent(t *testing.T) {
 	}
 }
 
+// What comes while the inbox is seen to does not wait for all who join.
+func TestJoinsDoNotHoldUp(t *testing.T) {
+	b := newBench(t, SendAuto)
+	b.write(0, true, 5000)
+	v := b.viewer(videoOnly())
+	b.sh.join(v, b.now.UnixNano())
+	b.turn(0)
+	before := v.totals.packets
+	b.sh.post(command{kind: cmdJoin, viewer: b.viewer(videoOnly())})
+	b.write(pictureEvery, false, 3000)
+	b.sh.now = b.now.UnixNano()
+	b.sh.obey()
+	if v.totals.packets == before {
+		t.Fatal("a picture waits behind a viewer that joins")
+	}
+	b.sh.out.flush()
+	b.wants(v, 0, pictureEvery)
+}
+
 // Who leaves leaves nothing, in whatever order things come.
 func TestLeaveGivesEverythingBack(t *testing.T) {
 	b := newBench(t, SendAuto)
