@@ -9,7 +9,6 @@ import (
 
 	"millrace/internal/media"
 	"millrace/internal/reason"
-	"millrace/internal/wire/sdp"
 )
 
 // Packets that come shuffled, doubled and with some missing all reach a viewer,
@@ -104,6 +103,7 @@ func TestKeyFrameComesLate(t *testing.T) {
 		b.wants(v, 0)
 	}
 	waits.wait(media.H264, 0)
+	taps := []*tap{tapOf(was), tapOf(waits)}
 	delta := b.src.picture(pictureEvery, false, 3000, b.now)
 	key := b.src.picture(2*pictureEvery, true, 6000, b.now)
 	b.src.arrive(delta, 0, 2)
@@ -113,310 +113,22 @@ func TestKeyFrameComesLate(t *testing.T) {
 	b.src.write(key[1], delta[1], key[0])
 	b.src.write(key[4:]...)
 	b.turn(0)
-	late := waits.totals.drops[reason.Late]
-	for _, v := range []*viewer{was, waits} {
-		want := 9 + len(key) // of two pictures and the key frame
-		if v == waits {
-			want -= 3 // those of the picture that it cannot decode
+	for i, all := range [][]*media.Packet{append(delta, key...), key} {
+		numbers, least := map[uint16]string{}, uint16(0xffff)
+		for _, p := range taps[i].taken() {
+			numbers[p.SequenceNumber], least = string(p.Payload), min(least, p.SequenceNumber)
 		}
-		if int(v.totals.packets) < len(key)+3 || v.video.nspans > 2 {
-			t.Fatalf("%d packets, want %d, %d spans", v.totals.packets, want, v.video.nspans)
+		if len(numbers) != len(all) {
+			t.Fatalf("viewer %d gets %d packets, want %d", i, len(numbers), len(all))
 		}
-	}
-	if late != 1 {
-		t.Fatalf("%d packets were late, want the one of the picture before", late)
-	}
-}
-
-// A viewer's PLI goes to the publisher, at any time.
-func TestPLIAsksPublisher(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t, Config{})
-	src := newFeed(t, r.hub, true)
-	src.write(src.picture(0, true, 500, time.Now())...)
-	c := r.watch(wish{})
-	was := c.see()
-	ssrc := c.ssrcOf(media.Video)
-	drained(src.asked)
-	for i := range 3 {
-		for again := time.NewTicker(20 * time.Millisecond); len(src.asked) == 0; <-again.C {
-			c.send(&rtcp.PictureLossIndication{MediaSSRC: ssrc}) // requests within 500 ms are one
-		}
-		src.awaitAsked()
-		at := time.Duration(i+1) * time.Second
-		src.write(src.picture(at, true, 500, time.Now())...)
-		s := c.see()
-		if !s.key {
-			t.Fatal("no key frame follows")
-		}
-		if s.packets[0].SequenceNumber != was.packets[len(was.packets)-1].SequenceNumber+1 {
-			t.Fatal("the numbers do not go on")
-		}
-		was = s
-	}
-}
-
-func drained(c chan struct{}) {
-	for len(c) > 0 {
-		<-c
-	}
-}
-
-// awaitAsked waits for a request for a key frame.
-func (s *feed) awaitAsked() {
-	s.t.Helper()
-	select {
-	case <-s.asked:
-	case <-time.After(patience):
-		s.t.Fatal("nobody asks for a key frame")
-	}
-}
-
-// A packet that the source never repairs costs a key frame, not the picture: it
-// is asked for as soon as the viewer misses what was given up.
-func TestLossThatIsNeverRepaired(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t, Config{})
-	src := newFeed(t, r.hub, true)
-	src.write(src.picture(0, true, 500, time.Now())...)
-	c := r.watch(wish{})
-	was := c.see()
-	ssrc := c.ssrcOf(media.Video)
-	drained(src.asked)
-	long := time.Now().Add(-givenUp)
-	run := src.picture(pictureEvery, false, 3000, long)
-	src.write(run[0], run[2])
-	src.write(src.picture(2*pictureEvery, false, 500, long)...)
-	got := c.takes(media.Video, 3)
-	missing := got[0].SequenceNumber + 1
-	if last := was.packets[len(was.packets)-1].SequenceNumber; got[0].SequenceNumber != last+1 || got[1].SequenceNumber != missing+1 {
-		t.Fatalf("after %d come %d and %d", last, got[0].SequenceNumber, got[1].SequenceNumber)
-	}
-	nack := &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{missing})}
-	c.send(nack)
-	src.awaitAsked()
-	src.write(src.picture(3*pictureEvery, true, 500, time.Now())...)
-	if s := c.see(); !s.key || s.packets[0].SequenceNumber != got[2].SequenceNumber+1 {
-		t.Fatalf("the picture does not go on: %+v", s.packets[0].Header)
-	}
-	// What comes after all is sent after all.
-	run[1].Start = false
-	src.write(run[1])
-	if p := c.nextOf(media.Video); p.SequenceNumber != missing {
-		t.Fatalf("number %d, want the late %d", p.SequenceNumber, missing)
-	}
-}
-
-// A viewer's PLI is passed on however long it has been there; what a key frame
-// has made good is not asked for.
-func TestKeyFrameRequests(t *testing.T) {
-	b := newPacketBench(t, true)
-	b.src.write(b.src.picture(0, true, 500, b.now)...)
-	v := b.viewer(videoOnly())
-	b.sh.join(v, b.now.UnixNano())
-	b.turn(0)
-	drained(b.src.asked)
-	b.sh.keyFrame(v, b.now.Add(time.Hour).UnixNano())
-	if len(b.src.asked) != 1 || v.phase != liveEdge {
-		t.Fatalf("asked %d times, phase %d", len(b.src.asked), v.phase)
-	}
-	run := b.src.picture(pictureEvery, false, 3000, b.now)
-	b.src.write(run[0], run[2])
-	b.turn(0)
-	missing := uint16(v.video.next - 2)
-	soon, later := b.now.Add(givenUp).UnixNano(), b.now.Add(givenUp+1).UnixNano()
-	if v.hopeless(missing, soon) || !v.hopeless(missing, later) || v.hopeless(missing+1, later) || v.hopeless(missing-1, later) {
-		t.Fatal("what is hopeless")
-	}
-	b.src.write(b.src.picture(2*pictureEvery, true, 500, b.now)...)
-	b.turn(0)
-	if v.hopeless(missing, later) {
-		t.Fatal("a packet is missed that a key frame has made good")
-	}
-}
-
-// Who joins an askable source far behind its key frame gets a new one, and
-// nothing before it; near it, or where little has followed, what there is.
-func TestJoinAskable(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		askable bool
-		age     time.Duration
-		size    int
-		asks    bool
-	}{
-		{"old and long", true, 3 * time.Second, 5000, true},
-		{"old and short", true, 3 * time.Second, 100, false},
-		{"young and long", true, 800 * time.Millisecond, 20_000, false},
-		{"old and long, not askable", false, 3 * time.Second, 5000, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			b := newPacketBench(t, tt.askable)
-			b.now = time.Now().Add(-tt.age)
-			for at := time.Duration(0); at < tt.age; at += pictureEvery {
-				b.src.write(b.src.picture(at, at == 0, tt.size, b.now.Add(at))...)
-			}
-			v := b.viewer(videoOnly())
-			b.sh.join(v, time.Now().UnixNano())
-			b.sh.out.flush()
-			if asks := len(b.src.asked) > 0; asks != tt.asks || asks != (v.phase == awaitKey) {
-				t.Fatalf("asked %v, phase %d", asks, v.phase)
-			}
-			if !tt.asks {
-				b.wants(v, 0)
-				return
-			}
-			b.src.write(b.src.picture(tt.age, false, 100, time.Now())...)
-			b.src.write(b.src.picture(tt.age+pictureEvery, true, 100, time.Now())...)
-			b.turn(tt.age + pictureEvery)
-			b.wants(v, tt.age+pictureEvery)
-		})
-	}
-}
-
-// As long as somebody waits, the publisher is asked again; not for those who
-// could not show it, or whose connection is full.
-func TestAskedAgain(t *testing.T) {
-	b := newPacketBench(t, true)
-	sel := videoOnly()
-	v := b.viewer(sel)
-	b.sh.join(v, b.now.UnixNano())
-	b.src.awaitAsked() // there is no key frame
-	b.src.write(b.src.picture(0, true, 500, b.now)...)
-	b.turn(0)
-	b.wants(v, 0)
-	g := b.sh.groups[v.packets]
-	asks := func() bool {
-		drained(b.src.asked)
-		limit := time.After(2 * time.Second) // requests within 500 ms are one
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			g.askAgain()
-			select {
-			case <-b.src.asked:
-				return true
-			case <-limit:
-				return false
-			case <-tick.C:
+		for n, pk := range all {
+			if numbers[least+uint16(n)] != string(pk.Payload) {
+				t.Fatalf("viewer %d: packet %d is not at its place", i, n)
 			}
 		}
 	}
-	if asks() {
-		t.Fatal("a key frame is asked for that nobody waits for")
-	}
-	v.wait(media.H264, 1)
-	if !asks() {
-		t.Fatal("nobody asks")
-	}
-	v.wait(media.VP8, 1)
-	if !v.deaf || asks() {
-		t.Fatal("a key frame is asked for that the viewer cannot show")
-	}
-}
-
-// A hole in what a new viewer catches up with is made good by a key frame.
-func TestJoinWithHole(t *testing.T) {
-	b := newPacketBench(t, true)
-	b.now = time.Now().Add(-600 * ms)
-	b.src.write(b.src.picture(0, true, 3000, b.now)...)
-	run := b.src.picture(pictureEvery, false, 3000, b.now)
-	b.src.write(run[0], run[2])
-	b.src.write(b.src.picture(2*pictureEvery, false, 3000, b.now)...)
-	v := b.viewer(videoOnly())
-	b.sh.join(v, time.Now().UnixNano())
-	if len(b.src.asked) != 1 || v.phase != liveEdge {
-		t.Fatalf("asked %d times, phase %d", len(b.src.asked), v.phase)
-	}
-}
-
-// A publisher that comes back with another codec, and with the first again.
-func TestCodecSwitch(t *testing.T) {
-	b := newPacketBench(t, true)
-	vp8 := h264Format()
-	vp8.Codec, vp8.PT, vp8.RTXPT = media.VP8, 98, 99
-	able, unable := b.viewer(sdp.Selection{Video: h264Format(), Others: []*sdp.Format{vp8}}), b.viewer(videoOnly())
-	taps := map[*viewer]*tap{}
-	for _, v := range []*viewer{able, unable} {
-		taps[v] = tapOf(v)
-		b.sh.join(v, b.now.UnixNano())
-	}
-	at := time.Duration(0)
-	send := func(c media.Codec, key bool) {
-		b.src.write(as(c, b.src.picture(at, key, 500, b.now))...)
-		at += pictureEvery
-		b.turn(at)
-	}
-	check := func(v *viewer, want ...uint8) {
-		t.Helper()
-		got := taps[v].pictures()
-		if string(got) != string(want) {
-			t.Fatalf("pictures of types %v, want %v", got, want)
-		}
-	}
-	send(media.H264, true)
-	send(media.H264, false)
-	check(able, 96, 96)
-	check(unable, 96, 96)
-	send(media.VP8, false) // its beginning was lost
-	check(able)
-	send(media.VP8, true)
-	send(media.VP8, false)
-	check(able, 98, 98)
-	check(unable)
-	if n := unable.totals.drops[reason.Codec]; n == 0 || !unable.deaf || able.totals.drops[reason.Codec] != 0 {
-		t.Fatalf("left out: %v and %v", unable.totals.drops, able.totals.drops)
-	}
-	// A repeat goes out as what it was.
-	number := able.video.next - 1
-	send(media.H264, true)
-	send(media.H264, false)
-	check(able, 96, 96)
-	check(unable, 96, 96)
-	if unable.deaf {
-		t.Fatal("it is still deaf")
-	}
-	able.repairs.fill(b.now.UnixNano())
-	if !able.resend(b.sh.out, able.video, media.Video, uint16(number), b.now.UnixNano()) {
-		t.Fatal("no repeat")
-	}
-	check(able, 99)
-	// A viewer that joins what it cannot show waits without asking.
-	send(media.VP8, true)
-	late := b.viewer(videoOnly())
-	taps[late] = tapOf(late)
-	b.sh.join(late, b.now.UnixNano())
-	if late.phase != awaitKey || !late.deaf {
-		t.Fatalf("phase %d, deaf %v", late.phase, late.deaf)
-	}
-	send(media.H264, true)
-	check(late, 96)
-}
-
-// The same as a real viewer sees it.
-func TestCodecSwitchSeen(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t, Config{})
-	src := newFeed(t, r.hub, true)
-	src.write(src.picture(0, true, 500, time.Now())...)
-	c := r.watch(wish{})
-	was := c.see()
-	for i, codec := range []media.Codec{media.VP8, media.H264, media.VP8} {
-		src.p.Close(reason.ClosedByPeer)
-		src = newFeed(t, r.hub, true)
-		for j := range 3 {
-			src.write(as(codec, src.picture(time.Duration(j)*pictureEvery, j == 0, 2000, time.Now()))...)
-		}
-		run := c.frame()
-		last := was.packets[len(was.packets)-1]
-		if run[0].SequenceNumber != last.SequenceNumber+1 || run[0].SSRC != last.SSRC || (run[0].PayloadType == last.PayloadType) {
-			t.Fatalf("change %d: %+v follows %+v", i, run[0].Header, last.Header)
-		}
-		c.frame()
-		was = seen{packets: c.frame()}
-	}
-	if r.server.Sessions() != 1 {
-		t.Fatal("it is not the same session")
+	if n := waits.totals.drops[reason.Late]; n != 1 {
+		t.Fatalf("%d packets were late, want the one of the picture before", n)
 	}
 }
 
@@ -470,28 +182,5 @@ func TestLossOnBothLegs(t *testing.T) {
 	}
 	if repeats < n/50 || late == 0 {
 		t.Fatalf("%d repeats, %d late packets: nothing was lost", repeats, late)
-	}
-}
-
-// A change of size is a key frame like others.
-func TestSizeChanges(t *testing.T) {
-	b := newPacketBench(t, true)
-	b.src.write(b.src.picture(0, true, 3000, b.now)...)
-	v := b.viewer(videoOnly())
-	b.sh.join(v, b.now.UnixNano())
-	b.turn(0)
-	b.wants(v, 0)
-	larger := *testVideo
-	larger.Width, larger.Height = 1280, 720
-	larger.Params = [][]byte{{0x67, 0x42, 0xe0, 0x1f, 0x8c, 0x68, 0x05, 0x00, 0x5b, 0xa1}, {0x68, 0xce, 0x3c, 0x80}}
-	f := picture(pictureEvery, true, 3000)
-	f.Track = &larger
-	b.src.write(b.src.pack(f, b.now)...)
-	b.src.p.Announce(&larger, testOpus)
-	b.src.write(b.src.picture(2*pictureEvery, false, 3000, b.now)...)
-	b.turn(0)
-	b.wants(v, pictureEvery, 2*pictureEvery)
-	if v.video.nspans != 1 || len(v.totals.drops) != 0 {
-		t.Fatalf("%d spans, left out %v", v.video.nspans, v.totals.drops)
 	}
 }

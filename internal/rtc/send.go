@@ -1,0 +1,128 @@
+package rtc
+
+import (
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/wire/sdp"
+)
+
+// seal appends pk to the outbox's arena as the next packet of t.
+func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte) bool {
+	at, f := len(o.arena), &t.format
+	if t.jump {
+		t.begin(pk, unseen(v.packets, pk))
+	}
+	out, why := t.place(pk)
+	if why != "" {
+		v.drop(why, 1)
+		return false
+	}
+	o.arena = o.arena[:at+maxHeader]
+	n := t.header(o.arena[at:], pk, f, f.PT, t.ssrc, out, v.wide)
+	if f.numbered {
+		v.wide++
+	}
+	sealed, err := v.out.sealRTP(o.arena[:at+n], at, n, payload, t.ssrc, out, &o.iv)
+	if err != nil {
+		o.arena = o.arena[:at]
+		return false
+	}
+	o.arena = sealed
+	t.remember(out, pk)
+	t.packets++
+	t.octets += uint32(len(payload))
+	v.totals.packets++
+	v.totals.bytes += uint64(len(sealed) - at)
+	return true
+}
+
+// sendRun sends packets of equal payload length (but the last) as one run.
+func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
+	p := v.session.path.Load()
+	if p == nil {
+		return
+	}
+	from := o.begin(len(pks) * (maxHeader + len(pks[0].Payload) + gcmTagLen))
+	segment := 0
+	for _, pk := range pks {
+		before := len(o.arena)
+		if v.seal(o, t, pk, pk.Payload) && segment == 0 {
+			segment = len(o.arena) - before
+		}
+	}
+	o.end(p, from, max(segment, 1))
+}
+
+// sendAudio sends one audio packet.
+func (v *viewer) sendAudio(o *outbox, pk *media.Packet, latm []byte) {
+	p := v.session.path.Load()
+	if p == nil {
+		return
+	}
+	payload := pk.Payload
+	if v.audio.format.Framing == sdp.FramingLATM {
+		payload = latm
+	}
+	from := o.begin(maxHeader + len(payload) + gcmTagLen)
+	if v.seal(o, v.audio, pk, payload) {
+		o.end(p, from, len(o.arena)-from)
+	}
+}
+
+// resend answers a NACK for one packet.
+func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, now int64) bool {
+	out, seq, ok := t.sent(low)
+	if !ok {
+		return false
+	}
+	pk := t.recall(out)
+	known := pk != nil
+	if !known {
+		pk = v.packets.BySeq(kind, seq)
+	}
+	rtt := max(time.Duration(v.rtt.Load()), 20*time.Millisecond)
+	p := v.session.path.Load()
+	if pk == nil || p == nil {
+		return false
+	}
+	f := t.of(pk.Codec)
+	if f == nil || !t.mayResend(out, now, rtt) {
+		return false
+	}
+	if f.same && !known { // it has not been sent yet, or was so long ago
+		if t.take(out) != "" {
+			return false
+		}
+		t.remember(out, pk)
+	}
+	payload := pk.Payload
+	if f.Framing == sdp.FramingLATM {
+		payload = latmFromADTS(payload, pk.Start)
+	}
+	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
+	o.arena = o.arena[:from+maxHeader+2+len(payload)]
+	pt, ssrc, number := f.PT, t.ssrc, out
+	if f.RTXPT != 0 {
+		pt, ssrc, number = f.RTXPT, t.rtxSSRC, t.nextRTX
+		t.nextRTX++
+	}
+	n := t.header(o.arena[from:], pk, f, pt, ssrc, number, v.wide)
+	if f.numbered {
+		v.wide++
+	}
+	body := o.arena[from+n : from+n]
+	if f.RTXPT != 0 { // RFC 4588 section 4
+		body = append(body, byte(out>>8), byte(out))
+	}
+	body = append(body, payload...)
+	sealed, err := v.out.sealRTP(o.arena[:from+n], from, n, body, ssrc, number, &o.iv)
+	if err != nil {
+		o.arena = o.arena[:from]
+		return false
+	}
+	o.arena = sealed
+	o.end(p, from, len(sealed)-from)
+	v.totals.resent++
+	return true
+}
