@@ -122,6 +122,9 @@ func (p *Player) Close() error {
 	return p.err
 }
 
+// clockNoise is how far a capture time may be in the future of clocks that agree.
+const clockNoise = 20 * time.Millisecond
+
 // deliver queues units of the present connection.
 func (p *Player) deliver(units []unit, now time.Time) {
 	if len(units) > 0 && p.fresh {
@@ -166,8 +169,8 @@ func (p *Player) push(u *unit, now time.Time) {
 	if p.skewed {
 		out.Capture = time.Unix(0, u.wall+p.skew)
 		delay := now.Sub(out.Capture)
-		p.count.delayKnown.Store(delay >= 0 && delay < time.Minute)
-		p.count.delay.Store(int64(delay))
+		p.count.delayKnown.Store(delay > -clockNoise && delay < time.Minute)
+		p.count.delay.Store(int64(max(delay, 0)))
 	}
 	if f.Track.Codec == media.H264 {
 		var params [][]byte
