@@ -14,6 +14,7 @@ type group struct {
 	looked   int64 // Unix ns of when there was last nothing behind cursor
 	viewers  []*viewer
 	rhythm   rhythm
+	missed   int64 // number of a picture packet that the log lacks and a viewer asked for, or nothing
 	offset   int64 // capture clock: Unix ns of stream time 0; 0: not known
 	followed int64 // Unix ns of when offset last moved
 	pictured int64 // Unix ns of when a picture last moved it
@@ -24,7 +25,7 @@ const historyPackets = 4096
 
 // newGroup makes the group of a stream as it is now.
 func newGroup(log *live.Packets, now int64) *group {
-	g := &group{packets: log, cursor: log.Head(), looked: now, rhythm: rhythm{even: true}}
+	g := &group{packets: log, cursor: log.Head(), looked: now, missed: nothing, rhythm: rhythm{even: true}}
 	for pos := max(0, g.cursor-historyPackets); pos < g.cursor; pos++ {
 		if pk := log.At(pos); pk != nil && pk.Kind == media.Video {
 			g.rhythm.see(pk)

@@ -20,19 +20,17 @@ func (sh *shard) repair(v *viewer, c *command, now int64) {
 		return
 	}
 	v.repairs.fill(now)
-	resent, asked := 0, false
+	resent, g := 0, sh.groups[v.packets]
 	for i, low := range c.lost {
 		if v.repairs.left < 1 {
 			v.drop(reason.Limit, len(c.lost)-i)
 			break
 		}
-		switch {
-		case v.resend(sh.out, t, kind, low, now):
+		if v.resend(sh.out, t, kind, low, now) {
 			v.repairs.left--
 			resent++
-		case !asked && kind == media.Video && v.hopeless(low, now):
-			v.session.reader.RequestKey()
-			asked = true
+		} else if kind == media.Video {
+			g.miss(t, low)
 		}
 	}
 	v.totals.nacked += uint64(len(c.lost))
@@ -40,22 +38,37 @@ func (sh *shard) repair(v *viewer, c *command, now int64) {
 	sh.server.metrics.Resent.Add(float64(resent))
 }
 
-// A packet that has not come this long after what follows it is taken for lost:
-// the publisher was asked for it several times.
-const givenUp = 250 * time.Millisecond
+const (
+	// A packet that has not come this long after what follows it is taken for
+	// lost: the publisher was asked for it several times.
+	givenUp = 300 * time.Millisecond
+	// widestHole bounds the search for what follows.
+	widestHole = 512
+	nothing    = -1
+)
 
-// hopeless says whether the number that v names is of a picture packet that the
-// source lost for good, and no key frame has come since to make up for it.
-func (v *viewer) hopeless(low uint16, now int64) bool {
-	_, seq, ok := v.video.sent(low)
-	if !ok || v.packets.BySeq(media.Video, seq) != nil {
+// miss notes that a viewer misses a number of which there is nothing to send:
+// players ask a few times, quickly, and then freeze for seconds.
+func (g *group) miss(t *sendTrack, low uint16) {
+	if _, seq, ok := t.sent(low); ok && g.missed == nothing && g.lacks(seq) {
+		g.missed = seq
+	}
+}
+
+// lacks says whether a picture packet has not come, and no key frame since has
+// made up for it.
+func (g *group) lacks(seq int64) bool {
+	if g.packets.BySeq(media.Video, seq) != nil {
 		return false
 	}
-	if key := v.packets.At(v.packets.NewestKey()); key != nil && key.Seq > seq {
-		return false
-	}
-	for after := seq + 1; after <= seq+maxUnseen; after++ {
-		if pk := v.packets.BySeq(media.Video, after); pk != nil {
+	key := g.packets.At(g.packets.NewestKey())
+	return key == nil || key.Seq < seq
+}
+
+// hopeless says whether a missing packet will not come any more.
+func (g *group) hopeless(seq, now int64) bool {
+	for after := seq + 1; after <= seq+widestHole; after++ {
+		if pk := g.packets.BySeq(media.Video, after); pk != nil {
 			return now-pk.Arrived > int64(givenUp)
 		}
 	}
@@ -80,11 +93,16 @@ func (sh *shard) keyFrame(v *viewer, now int64) {
 	sh.rewind(sh.groups[v.packets], v, now)
 }
 
-// askAgain asks for a key frame as long as one of the group's viewers waits.
-// One whose connection is full is no reason to send the others more.
-func (g *group) askAgain() {
+// askAgain asks for a key frame as long as one of the group's viewers waits, or
+// misses what was given up. One whose connection is full is no reason to send
+// the others more.
+func (g *group) askAgain(now int64) {
+	if g.missed != nothing && !g.lacks(g.missed) {
+		g.missed = nothing
+	}
+	missed := g.missed != nothing && g.hopeless(g.missed, now)
 	for _, v := range g.viewers {
-		if v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort {
+		if missed || v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort {
 			v.session.reader.RequestKey()
 			return
 		}
@@ -96,7 +114,7 @@ func (g *group) askAgain() {
 func (sh *shard) report() {
 	now := time.Now().UnixNano()
 	for _, g := range sh.groups {
-		g.askAgain()
+		g.askAgain(now)
 		if g.offset == 0 {
 			continue
 		}

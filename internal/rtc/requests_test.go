@@ -105,14 +105,28 @@ func TestKeyFrameRequests(t *testing.T) {
 	b.src.write(run[0], run[2])
 	b.turn(0)
 	missing := uint16(v.video.next - 2)
+	g := b.sh.groups[v.packets]
 	soon, later := b.now.Add(givenUp).UnixNano(), b.now.Add(givenUp+1).UnixNano()
-	if v.hopeless(missing, soon) || !v.hopeless(missing, later) || v.hopeless(missing+1, later) || v.hopeless(missing-1, later) {
-		t.Fatal("what is hopeless")
+	drained(b.src.asked)
+	tired := func(at int64) bool { // requests within 500 ms are one: the wish shows in the group
+		g.askAgain(at)
+		return g.missed != nothing && g.hopeless(g.missed, at)
+	}
+	b.sh.repair(v, &command{ssrc: v.video.ssrc, lost: []uint16{missing - 1, missing + 1}}, later)
+	if tired(later) {
+		t.Fatal("what is there is given up")
+	}
+	b.sh.repair(v, &command{ssrc: v.video.ssrc, lost: []uint16{missing}}, later)
+	if tired(soon) || !tired(later) {
+		t.Fatal("it is given up too soon, or never")
 	}
 	b.src.write(b.src.picture(2*pictureEvery, true, 500, b.now)...)
 	b.turn(0)
-	if v.hopeless(missing, later) {
+	if tired(later) {
 		t.Fatal("a packet is missed that a key frame has made good")
+	}
+	if b.sh.repair(v, &command{ssrc: v.video.ssrc, lost: []uint16{missing}}, later); tired(later) {
+		t.Fatal("it is missed again")
 	}
 }
 
@@ -173,7 +187,7 @@ func TestAskedAgain(t *testing.T) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			g.askAgain()
+			g.askAgain(time.Now().UnixNano())
 			select {
 			case <-b.src.asked:
 				return true
