@@ -69,7 +69,9 @@ const playing: Words = {
 
 export const unreachable: Problem = {
   title: 'The server does not answer',
-  advice: 'Is Millrace still running, and is this page still on the right address? Over https://, reload to accept its certificate again.',
+  advice:
+    'Is Millrace still running, and is this page still on the right address?' +
+    (globalThis.location?.protocol === 'https:' ? ' If its certificate has changed, reload the page to accept the new one.' : ''),
   passing: true,
 };
 

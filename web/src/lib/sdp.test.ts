@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { restarted, restartFragment, withStereo } from './sdp';
+import { restarted, restartFragment, withStart, withStereo } from './sdp';
 
 const opus = 'a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n';
 
@@ -12,6 +12,14 @@ test('leaves an offer alone that says so already, or has no Opus', () => {
   const said = opus.replace('useinbandfec=1', 'stereo=0');
   expect(withStereo(said)).toBe(said);
   expect(withStereo('v=0\r\na=rtpmap:96 VP8/90000\r\n')).toBe('v=0\r\na=rtpmap:96 VP8/90000\r\n');
+});
+
+test('tells where the bit rate begins, in the parameters of the picture', () => {
+  const h264 = 'a=rtpmap:103 H264/90000\r\na=fmtp:103 packetization-mode=1\r\n';
+  expect(withStart(opus + h264, 1000)).toBe(opus + h264.replace('=1\r', '=1;x-google-start-bitrate=1000\r'));
+  const vp8 = 'a=rtpmap:96 VP8/90000\r\n';
+  expect(withStart(vp8, 1000)).toBe(`${vp8}a=fmtp:96 x-google-start-bitrate=1000\r\n`);
+  expect(withStart(opus, 1000)).toBe(opus);
 });
 
 const crlf = (...lines: string[]) => [...lines, ''].join('\r\n');

@@ -13,6 +13,19 @@ export function withStereo(sdp: string): string {
   );
 }
 
+/**
+ * Lets a browser begin with a bit rate, in kbit/s, that suits its picture: left
+ * alone, Chromium begins with 300 and takes its time to find out. Others ignore it.
+ */
+export function withStart(answer: string, kbps: number): string {
+  const payload = /^a=rtpmap:(\d+) (?:H264|H265|VP8|VP9|AV1)\/90000\r?$/im.exec(answer)?.[1];
+  if (!payload) return answer;
+  const wish = `x-google-start-bitrate=${kbps}`;
+  const fmtp = new RegExp(`^(a=fmtp:${payload} .*?)(\\r?)$`, 'm');
+  if (fmtp.test(answer)) return answer.replace(fmtp, `$1;${wish}$2`);
+  return answer.replace(new RegExp(`^(a=rtpmap:${payload} .*?)(\\r?)$`, 'm'), `$1\r\na=fmtp:${payload} ${wish}$2`);
+}
+
 const line = (sdp: string, name: string) => new RegExp(`^a=${name}:(.*?)\\r?$`, 'm').exec(sdp)?.[1] ?? '';
 
 /** The fragment that asks for an ICE restart with the credentials of an offer (RFC 9725 section 4.3.3). */

@@ -9,7 +9,7 @@ export interface Offer {
   playAuthKey?: string;
   flvAuthKey?: string;
   whepURL: string;
-  flvURL: string;
+  flvURL: string; // "" where the latency mode has no FLV
   artcURL?: string;
   hlsURL?: string;
   publishURL?: string;

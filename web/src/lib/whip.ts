@@ -6,11 +6,12 @@ import { h264First, limit, type Quality } from './encoding';
 import { blocked, Failure, unsupported } from './problem';
 import { lostServer, publishing } from './publishing';
 import { Resource } from './resource';
-import { restarted, restartFragment, withStereo } from './sdp';
+import { restarted, restartFragment, withStart, withStereo } from './sdp';
 import { SentMeter, type Sent } from './sent';
 
 const connectTimeout = 10_000; // ms
 const restartAfter = 1500; // ms without connection
+const mostAtStart = 1000; // kbit/s: little for a network of today, enough for a good picture
 
 export interface Wish {
   url: string;
@@ -76,7 +77,8 @@ export class Publication {
 
   /** A browser encodes stereo when the receiver's description says so (RFC 7587 section 7). */
   private accept(): Promise<void> {
-    const sdp = this.w.quality.stereo ? withStereo(this.answer) : this.answer;
+    const { stereo, kbps } = this.w.quality;
+    const sdp = withStart(stereo ? withStereo(this.answer) : this.answer, Math.min(kbps, mostAtStart));
     return this.pc.setRemoteDescription({ type: 'answer', sdp });
   }
 
