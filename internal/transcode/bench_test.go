@@ -64,3 +64,37 @@ func cpu() int64 {
 	}
 	return use.Utime.Nano() + use.Stime.Nano()
 }
+
+// BenchmarkToAAC measures Opus to AAC in the same way.
+func BenchmarkToAAC(b *testing.B) {
+	for _, channels := range []int{1, 2} {
+		b.Run(itoa(channels), func(b *testing.B) {
+			pcm := music(outputRate)
+			if channels == 1 {
+				for i := range len(pcm) / 2 {
+					pcm[i] = pcm[2*i]
+				}
+				pcm = pcm[:len(pcm)/2]
+			}
+			frames := encodeOpus(b, pcm, channels, "-b:a", itoa(48000*channels))
+			v := newVoice()
+			v.target = toAAC()
+			conv, _, err := newConverter(v, frames[0].Track)
+			if err != nil {
+				b.Fatal(err)
+			}
+			k := 0
+			b.ReportAllocs()
+			begin := cpu()
+			for b.Loop() {
+				f := *frames[k%len(frames)]
+				f.PTS = origin.Add(samplesLong(int64(k)*packetSamples, outputRate))
+				if _, err := conv.push(&f); err != nil {
+					b.Fatal(err)
+				}
+				k++
+			}
+			b.ReportMetric(float64(cpu()-begin)/float64(b.N)/20e6*100, "%core")
+		})
+	}
+}

@@ -26,6 +26,11 @@ const (
 	// maxConceal is the longest gap that is filled; what is longer stays one.
 	// Senders that fall silent (DTX) send every 400 ms.
 	maxConceal = time.Second
+	// silentAfter is how much later than usual sound may come behind the pictures
+	// before it is taken to have stopped; then it is filled up to silentLag behind
+	// them. Players wait for sound that was announced.
+	silentAfter = 500 * time.Millisecond
+	silentLag   = 400 * time.Millisecond
 	// minConceal is the shortest one; stamps may be rounded to milliseconds.
 	minConceal = 5 * time.Millisecond
 )
@@ -38,10 +43,12 @@ type converter struct {
 	// conceal returns about n samples per channel to put in the place of what is
 	// missing before the access unit next. nil: the clock takes up what is
 	// missing, as for sources whose stamps are too rough to tell a loss.
-	conceal func(n int, next []byte) []float32
-	counts  *counts
-	refused int // frames since the start, while none was decoded
-	decoded bool
+	conceal  func(n int, next []byte) []float32
+	counts   *counts
+	pictures media.Time    // DTS of the newest
+	behind   time.Duration // the most that sound came behind them
+	refused  int           // frames since the start, while none was decoded
+	decoded  bool
 }
 
 // newConverter returns a converter for a track, and the packets that complete
@@ -77,6 +84,10 @@ func newConverter(v *voice, t *media.Track) (*converter, []*media.Frame, error) 
 // than was announced. f is not kept.
 func (c *converter) push(f *media.Frame) ([]*media.Frame, error) {
 	var out []*media.Frame
+	if f.Discontinuity {
+		c.behind = 0
+	}
+	c.behind = max(c.behind, c.pictures.Sub(f.PTS))
 	if c.conceal != nil && !f.Discontinuity {
 		off := c.voice.off(f.PTS)
 		if c.late(f, off) {
@@ -123,10 +134,25 @@ func (c *converter) bridge(f *media.Frame, off time.Duration) []*media.Frame {
 		return nil
 	}
 	c.counts.missed()
-	long := samplesLong(int64(len(pcm)/c.voice.channels), c.voice.rate)
-	s := sound{pcm: pcm, at: f.PTS.Add(-long), capture: f.Capture, arrived: f.Arrived}
+	return c.fill(pcm, f, samplesLong(int64(len(pcm)/c.voice.channels), c.voice.rate))
+}
+
+// keepUp notes a picture and, where sound has stopped, fills it in.
+func (c *converter) keepUp(f *media.Frame) []*media.Frame {
+	c.pictures = f.DTS
+	off := c.voice.off(f.DTS)
+	if c.conceal == nil || off < silentAfter+c.behind || off > maxConceal+c.behind {
+		return nil
+	}
+	long := off - silentLag - c.behind
+	return c.fill(c.conceal(int(long*time.Duration(c.voice.rate)/time.Second), nil), f, off)
+}
+
+// fill writes sound that is made up, due before f.
+func (c *converter) fill(pcm []float32, f *media.Frame, before time.Duration) []*media.Frame {
+	s := sound{pcm: pcm, at: f.DTS.Add(-before), capture: f.Capture, arrived: f.Arrived}
 	if s.capture != 0 {
-		s.capture -= int64(long)
+		s.capture -= int64(before)
 	}
 	return c.voice.write(s)
 }

@@ -15,6 +15,10 @@ const (
 	maxOpusPacket = outputRate * 120 / 1000
 	// maxOpusBytes is enough for 120 ms at any rate that is of use.
 	maxOpusBytes = 1 << 14
+	// What a decoder makes up of the sound so far goes on for madeLong, longer than
+	// a sender that falls silent waits between packets, and then dies away.
+	madeLong = outputRate / 2
+	madeFade = outputRate / 10
 	// opusGrain is what lost sound is made up in: 2.5 ms.
 	opusGrain = outputRate / 400
 )
@@ -25,6 +29,7 @@ type opusDecoder struct {
 	channels int
 	pcm      []float32
 	made     []float32 // by Conceal
+	madeUp   int       // samples since the newest packet
 	long     int       // samples of the newest packet
 }
 
@@ -70,7 +75,7 @@ func (d *opusDecoder) Decode(packet []byte) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode opus: %w", err)
 	}
-	d.long = n
+	d.long, d.madeUp = n, 0
 	return d.pcm[:n*d.channels], nil
 }
 
@@ -95,10 +100,23 @@ func (d *opusDecoder) Conceal(n int, next []byte) []float32 {
 			clear(buf)
 			got = k
 		}
+		d.dieAway(buf[:got*d.channels])
 		d.made = append(d.made, buf[:got*d.channels]...)
 		n -= got
 	}
 	return d.made
+}
+
+// dieAway lowers what is made up after madeLong, and counts it.
+func (d *opusDecoder) dieAway(pcm []float32) {
+	for i := range pcm {
+		if over := d.madeUp + i/d.channels - madeLong; over >= madeFade {
+			pcm[i] = 0
+		} else if over > 0 {
+			pcm[i] *= fadeGain(over, madeFade)
+		}
+	}
+	d.madeUp += len(pcm) / d.channels
 }
 
 // Reset forgets the sound so far.

@@ -220,6 +220,50 @@ func TestDTXToAAC(t *testing.T) {
 	checkTone(t, x[from:from+outputRate/2], units[0].PTS.Add(samplesLong(int64(from), outputRate)), tone, outputRate)
 }
 
+// Sound that stops while there are pictures goes on as silence, not far behind
+// them, and is in time when it comes back.
+func TestStoppedSoundToAAC(t *testing.T) {
+	const tone = 440
+	frames := encodeOpus(t, sine(tone, outputRate, 5*outputRate, 1), 1, "-b:a", "64k")
+	v := newVoice()
+	v.target = toAAC()
+	c, _, err := newConverter(v, frames[0].Track)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var units []*media.Frame
+	picture := origin
+	for i, f := range frames {
+		for ; picture < f.PTS; picture = picture.Add(40 * time.Millisecond) {
+			units = append(units, c.keepUp(&media.Frame{DTS: picture, Capture: int64(picture) + 1e18})...)
+			if i < 20 {
+				continue
+			}
+			// A picture more, and three units in the encoder and before it.
+			if lag := picture.Sub(units[len(units)-1].PTS); lag > silentAfter+(40+4*22)*time.Millisecond {
+				t.Fatalf("sound is %v behind", lag)
+			}
+		}
+		if i >= 50 && i < 200 {
+			continue
+		}
+		out, err := c.push(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, out...)
+	}
+	units = append(units, v.finish()...)
+	unbroken(t, units)
+	x := decodeAAC(t, units)
+	at := func(d time.Duration) int { return int(origin.Add(d).Sub(units[0].PTS).Seconds() * outputRate) }
+	if loud := rms(x[at(1700*time.Millisecond):at(3900*time.Millisecond)]); loud > 0.001 {
+		t.Errorf("the silence is as loud as %.4f", loud)
+	}
+	from := at(4200 * time.Millisecond)
+	checkTone(t, x[from:from+outputRate/2], units[0].PTS.Add(samplesLong(int64(from), outputRate)), tone, outputRate)
+}
+
 // A gap that is too long to be filled stays one: the sound dies away and is at
 // its time behind it.
 func TestGapToAAC(t *testing.T) {
@@ -328,7 +372,7 @@ func TestTimingToAAC(t *testing.T) {
 			push(&f)
 		}
 		f := *frames[0]
-		f.PTS = at
+		f.PTS, f.DTS = at, at
 		push(&f)
 		at = at.Add(opus.Duration(f.Data))
 		units = append(units, v.finish()...)

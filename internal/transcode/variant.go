@@ -79,6 +79,11 @@ func (v *variant) push(ctx context.Context, f *media.Frame) error {
 		v.unheard(reason.Late)
 		return nil
 	}
+	if v.path == pathOpus && f.Track.Kind == media.Video {
+		if err := v.write(v.converter.keepUp(f)...); err != nil {
+			return err
+		}
+	}
 	// The frame is shared with other readers of the source, and the hub writes
 	// the stream's own times into what it is given. Data stays shared.
 	own := *f
