@@ -1,9 +1,13 @@
-// Package rtc sends streams to WebRTC viewers: one UDP port (and the same TCP
-// port), ICE, DTLS and SRTP without a PeerConnection, and egress by shards.
+// Package rtc sends streams to WebRTC viewers and takes them from WebRTC
+// publishers: one UDP port (and the same TCP port), ICE, DTLS and SRTP without a
+// PeerConnection, and egress by shards.
 //
 //	socket i ─ reader goroutine ─┬ STUN ─► answer, choose the path
 //	                             ├ DTLS ─► handshake goroutine, gone when done
-//	                             └ SRTCP ► inbox of the viewer's shard
+//	                             ├ SRTCP ► inbox of the viewer's shard
+//	                             └ SRTP ─► ingest of the publisher: opened once into
+//	                               the memory that it stays in, repeats decoded, gaps
+//	                               asked for at once, timed, numbered ─► packets log
 //
 //	packets log ─ one token per shard ─► shard i: for each viewer seal the new
 //	             packets from the shared log into the shard's own scratch,
@@ -12,6 +16,11 @@
 // A connected viewer over UDP owns no goroutine and no copy of a payload. All
 // of its egress state belongs to its shard's goroutine; readers only post to
 // the shard's inbox.
+//
+// A publisher owns one goroutine, for what time asks for: repeated requests,
+// congestion feedback, reports, key frame requests. Its packets are taken on the
+// readers' goroutines, under the ingest's mutex, with two allocations each: the
+// payload and the media.Packet.
 //
 // The package may not know HTTP, signatures, domains, or where a stream comes
 // from.

@@ -249,7 +249,8 @@ func (in *ingest) forward(l *layer, h *rtp.Header, seq int64, payload []byte, sh
 	if l.stamped {
 		pk.Capture = l.capture + int64(u.time) + u.composite
 	}
-	if t.kind == media.Audio && !in.hear(t, pk) {
+	if t.kind == media.Audio && !t.hear(pk) {
+		in.unsupported()
 		return
 	}
 	in.announce(now.since)

@@ -1,15 +1,12 @@
 package rtc
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/pion/rtp"
 
-	"millrace/internal/codec/aac"
-	"millrace/internal/codec/h264"
 	"millrace/internal/media"
 )
 
@@ -111,7 +108,9 @@ func (in *ingest) stamps(l *layer, u *unit, h *rtp.Header, now moment) {
 	if id := in.ids.CompositionTime; id != 0 && l.track.source.BFrames {
 		if x := h.GetExtension(id); len(x) == 3 {
 			u.composite = int64(int32(uint32(x[0])<<24|uint32(x[1])<<16|uint32(x[2])<<8)>>8) * int64(time.Millisecond)
-			l.reorder = l.reorder || u.composite != 0
+			if u.composite != 0 && !l.reorder {
+				l.reorder, l.paramsChanged = true, true
+			}
 		}
 	}
 	if id := in.ids.AbsCaptureTime; id != 0 {
@@ -166,108 +165,4 @@ func (in *ingest) choose(t *receiveTrack, now int64) {
 		t.switching = best
 		in.wantKey(best, now)
 	}
-}
-
-// mergeParams adds a parameter set to those in force.
-func mergeParams(c media.Codec, held [][]byte, p []byte) ([][]byte, bool) {
-	if c == media.H264 {
-		return h264.MergeParams(held, [][]byte{bytes.Clone(p)})
-	}
-	if len(p) < 2 {
-		return held, false
-	}
-	kind := func(nal []byte) byte { return nal[0] >> 1 & 0x3f } // H.265 section 7.3.1.2
-	merged := slices.Clone(held)
-	for i, h := range merged {
-		if kind(h) == kind(p) {
-			if bytes.Equal(h, p) {
-				return held, false
-			}
-			merged[i] = bytes.Clone(p)
-			return merged, true
-		}
-	}
-	merged = append(merged, bytes.Clone(p))
-	slices.SortStableFunc(merged, func(a, b []byte) int { return int(kind(a)) - int(kind(b)) })
-	return merged, true
-}
-
-// describe returns the track that a layer shows, or nil before it tells.
-func (l *layer) describe() *media.Track {
-	t := &media.Track{Kind: media.Video, Codec: l.track.source.Codec, Width: l.width, Height: l.height, Params: l.params, Reorder: l.reorder}
-	switch t.Codec {
-	case media.H264:
-		if len(l.params) < 2 || h264.Type(l.params[len(l.params)-1]) == h264.TypeSPS {
-			return nil
-		}
-		sps, err := h264.ParseSPS(l.params[0])
-		if err != nil {
-			return nil
-		}
-		t.Width, t.Height, t.Reorder = sps.Width, sps.Height, l.reorder || sps.Reorders()
-		l.width, l.height = sps.Width, sps.Height
-	case media.H265:
-		if len(l.params) < 3 {
-			return nil
-		}
-	}
-	return t
-}
-
-// hear looks at a packet of sound, and puts AAC into the log's form. It reports
-// false for one that cannot be.
-func (in *ingest) hear(t *receiveTrack, pk *media.Packet) bool {
-	switch {
-	case pk.Codec == media.Opus:
-		if t.track == nil {
-			t.track = &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 2}
-		}
-	case pk.Codec == media.AAC:
-		h, err := aac.ParseADTS(pk.Payload)
-		if err != nil || !pk.Start {
-			return !pk.Start // a later piece of a frame
-		}
-		pk.Marker = pk.Marker || h.FrameSize == len(pk.Payload)
-		if t.track != nil && t.track.SampleRate == h.Config.OutputRate && t.track.Channels == h.Config.Channels {
-			return true
-		}
-		config, err := aac.LCConfig(h.Config.CoreRate, h.Config.Channels)
-		if err != nil {
-			return false
-		}
-		t.track = &media.Track{
-			Kind: media.Audio, Codec: media.AAC, SampleRate: h.Config.OutputRate, Channels: h.Config.Channels, Config: config,
-		}
-	}
-	return true
-}
-
-// announce says which tracks there are, when they are known or have changed.
-func (in *ingest) announce(now int64) {
-	video, audio := in.tracks[media.Video], in.tracks[media.Audio]
-	if video != nil && video.forwarded != nil && video.forwarded.paramsChanged {
-		l := video.forwarded
-		if t := l.describe(); t != nil {
-			video.track, l.paramsChanged = t, false
-		}
-	}
-	var is [2]*media.Track
-	waits := false
-	for i, t := range []*receiveTrack{video, audio} {
-		if t != nil {
-			is[i] = t.track
-			waits = waits || t.track == nil
-		}
-	}
-	if is == in.announced || is == [2]*media.Track{} {
-		return
-	}
-	if in.firstMedia < 0 {
-		in.firstMedia = now
-	}
-	if waits && now-in.firstMedia < int64(announceAlone) {
-		return
-	}
-	in.announced = is
-	in.publisher.Announce(is[media.Video], is[media.Audio])
 }

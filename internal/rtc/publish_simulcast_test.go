@@ -19,6 +19,7 @@ type angle struct {
 	rid   string
 	width int
 	track *webrtc.TrackLocalStaticRTP
+	seq   uint16
 
 	mu  sync.Mutex
 	off bool
@@ -116,9 +117,10 @@ func (c *camera) rollLayers(all []*angle) (cut func()) {
 					continue
 				}
 				p := &rtp.Packet{
-					Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(1000*n + i), Timestamp: uint32(i*3600 + n*1_000_000)},
+					Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: a.seq, Timestamp: uint32(i*3600 + n*1_000_000)},
 					Payload: vp8(i%25 == 5*n, a.width),
 				}
+				a.seq++
 				// The ids are those that the reference gives in order of registration.
 				_ = p.SetExtension(1, []byte("1"))
 				_ = p.SetExtension(2, []byte(a.rid))
