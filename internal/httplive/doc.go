@@ -10,7 +10,14 @@
 // A publisher that comes back within the stream's linger time is followed
 // within the same response.
 //
-// All viewers of a stream share bytes, and so timestamps: a feed's first frame
+// Sound that is published as Opus is played from the stream's AAC variant, which
+// keeps up with whatever the publisher comes back with; a viewer that asks for
+// audio=opus gets the stream as it is, in the enhanced form. Without a variant
+// the picture is played alone. Video that FLV does not carry here is refused, and
+// ends a viewer when a stream turns to it. Where a publisher can be asked for a
+// key frame, a viewer begins with one that is not older than a second.
+//
+// All viewers of a feed share bytes, and so timestamps: a feed's first frame
 // is at 500 ms, and a viewer that joins later begins at the feed's age.
 //
 // The package may not know domains, keys or how streams are published.
