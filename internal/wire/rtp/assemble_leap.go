@@ -43,14 +43,11 @@ func (v *videoLane) leapAnywhere(a *Assembler) {
 	}
 }
 
-// startsAt says that a held number is certainly the first of its access unit.
+// startsAt says that a held number behind a gap is certainly the first of its
+// access unit.
 func (v *videoLane) startsAt(seq int64) bool {
-	pk := v.at(seq)
-	if seq == v.next && v.sure || opens(pk.Payload) {
-		return true
-	}
-	before := v.at(seq - 1)
-	return before != nil && (before.Marker || before.Time != pk.Time)
+	pk, before := v.at(seq), v.at(seq-1)
+	return opens(pk.Payload) || before != nil && (before.Marker || before.Time != pk.Time)
 }
 
 // endOf returns the number behind the access unit of a held one; or, and false,

@@ -191,6 +191,42 @@ func TestLeapToAKeyFrame(t *testing.T) {
 	}
 }
 
+// Where a key frame does not begin with an SPS, the picture before shows its begin.
+func TestLeapToAKeyFrameWithoutSets(t *testing.T) {
+	for _, marked := range []bool{true, false} {
+		c, a := newTape(), NewAssembler(plain, nil)
+		expect(t, a, c.cut(true), 1)
+		c.cut(false)
+		for range 14 {
+			expect(t, a, c.cut(false), 0)
+		}
+		c.cut(false) // a second loss
+		before := c.cut(false)
+		before[len(before)-1].Marker = marked
+		expect(t, a, before, 0)
+		silent := &media.Track{Kind: media.Video, Codec: media.H264}
+		expect(t, a, c.cutAs(silent, true, unit(slice(0x65, false, 3000))), 1)
+	}
+}
+
+// When there is no room to wait any more, a whole key frame behind the gaps is
+// where things go on.
+func TestCrowdedOutToAKeyFrame(t *testing.T) {
+	c, a := newTape(), NewAssembler(plain, nil)
+	expect(t, a, c.cut(true), 1)
+	first := c.cut(false)[0].Seq // lost
+	expect(t, a, c.cut(false), 0)
+	c.cut(false) // lost
+	key := c.cut(true)
+	expect(t, a, key, 0)
+	far := late(key[len(key)-1], key[0], 0)
+	far.Seq, far.Time = first+videoSpan, c.at+1
+	if f := expect(t, a, []media.Packet{far}, 1)[0]; !f.Key || f.DTS != key[0].Time {
+		t.Fatalf("%+v", f)
+	}
+	expectLost(t, a, false)
+}
+
 // A reader begins where the first packet of a key frame arrived, which need
 // not be the one with the lowest number.
 func TestBeginsInTheMiddle(t *testing.T) {
@@ -244,7 +280,37 @@ func TestBeginsWithoutSets(t *testing.T) {
 			t.Fatalf("%d frames, want %d", frames, want)
 		}
 		expectLost(t, a, announced == silent)
+
+		// The same with SEI in front, and behind another picture.
+		a = NewAssembler(announced, nil)
+		frames = len(assembleAll(t, a, c.cutAs(silent, true, unit(nal(6, 20), slice(0x65, false, 3000)))))
+		for range 3 {
+			frames += len(assembleAll(t, a, c.cut(false)))
+		}
+		if want := map[bool]int{true: 4, false: 0}[announced == plain]; frames != want {
+			t.Fatalf("with SEI: %d frames, want %d", frames, want)
+		}
+		a = NewAssembler(announced, nil)
+		expect(t, a, c.cut(false), 0)
+		expect(t, a, c.cutAs(silent, true, unit(slice(0x65, false, 3000))), map[bool]int{true: 1, false: 0}[announced == plain])
 	}
+}
+
+// What holds no picture is not missed, and a key frame that came before anybody
+// asked makes a loss good.
+func TestNotLost(t *testing.T) {
+	c, a := newTape(), NewAssembler(plain, nil)
+	for range 4 {
+		expect(t, a, c.cutAs(plain, false, unit(nal(6, 20))), 0)
+	}
+	expectLost(t, a, false)
+	expect(t, a, c.cut(true), 1)
+	c.cut(false)
+	for range 14 {
+		expect(t, a, c.cut(false), 0)
+	}
+	expect(t, a, c.cut(true), 1)
+	expectLost(t, a, false)
 }
 
 // An access unit also ends where the next one begins.
@@ -303,7 +369,9 @@ func TestTrackFollowsParameterSets(t *testing.T) {
 // is waited for, and its parameter sets are void.
 func TestDiscontinuity(t *testing.T) {
 	for _, leap := range []int64{0, -1000, 5000} {
-		c, a := newTape(), NewAssembler(reordering, nil)
+		old := *reordering
+		old.Params = [][]byte{largeSPS, largePPS, {0x68, 0x50, 0x80}} // a PPS more
+		c, a := newTape(), NewAssembler(&old, nil)
 		c.p.seq[media.Video] = 2000
 		expect(t, a, c.cutAs(reordering, true, unit(slice(0x65, false, 500))), 1)
 		expect(t, a, c.cut(false)[:2], 0)
