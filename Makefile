@@ -8,9 +8,10 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
 FUZZTIME ?= 20s
 BENCH    ?= .
+MINUTES  ?= 30
 ARGS     ?= --demo
 
-.PHONY: run build deps test test-go test-web test-browser web check lint bench fuzz clean
+.PHONY: run build deps test test-go test-web test-browser web check lint bench soak fuzz clean
 
 run: build
 	exec bin/millrace serve $(ARGS)
@@ -58,6 +59,10 @@ lint:
 # should have nothing else to do. make bench BENCH='load|join' prints those parts.
 bench: deps build
 	node bench/run.mjs '$(BENCH)'
+
+# Half an hour with publishers whose clocks run 200 ppm fast and slow.
+soak: deps build
+	node bench/soak.mjs $(MINUTES)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

@@ -33,11 +33,11 @@ export class Source {
   /** When the first frame was due, ms since the epoch. */
   began = 0;
 
-  /** Publishes to an RTMP address until stop(). */
-  static async start(lab, url) {
+  /** Publishes to an RTMP address, or writes to a file, until stop(). `more` are further arguments of the output. */
+  static async start(lab, url, more = []) {
     const source = new Source();
     source.code = await barcode();
-    source.program = lab.start(process.env.FFMPEG ?? 'ffmpeg', [...input, ...encoder, url], { input: true });
+    source.program = lab.start(process.env.FFMPEG ?? 'ffmpeg', [...input, ...encoder, ...more, url], { input: true });
     source.program.child.stdin.on('error', () => {}); // how it ended is in its status
     source.writing = source.#write();
     return lab.keep(source);
