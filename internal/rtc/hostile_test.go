@@ -356,6 +356,41 @@ func TestFirstPacketAfterRollOver(t *testing.T) {
 	}
 }
 
+// Packets that come before our end of the handshake is done are not lost.
+func TestEarlyPackets(t *testing.T) {
+	st := newStudio(t, ordinaryReception(), srtp.ProtectionProfileAeadAes128Gcm)
+	st.in.mu.Lock()
+	keys := st.in.keys
+	st.in.keys = nil
+	st.in.mu.Unlock()
+	st.send(0, videoPacket(100, 9000, keyPicture(t)))
+	for i := range uint16(2 * maxEarly) {
+		st.send(0, soundPacket(i, uint32(i)*960))
+	}
+	st.in.connected(keys)
+	r, err := st.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer r.Close()
+	if n := r.Packets().Head(); n != maxEarly {
+		t.Fatalf("%d packets in the log", n)
+	}
+}
+
+// A key frame without its parameter sets is no begin: another one is wanted.
+func TestKeyFrameWithoutParams(t *testing.T) {
+	st := newStudio(t, ordinaryReception(), srtp.ProtectionProfileAeadAes128Gcm)
+	st.send(0, videoPacket(101, 9000, slice(true)))
+	st.hear(func(p rtcp.Packet) bool { _, is := p.(*rtcp.PictureLossIndication); return is })
+	st.send(0, soundPacket(1, 0))
+	if st.announced() {
+		t.Fatal("it is announced")
+	}
+	st.send(500*time.Millisecond, videoPacket(102, 54000, keyPicture(t)))
+	if v, _ := st.tracks(); v == nil {
+		t.Fatal("no picture is announced")
+	}
+}
+
 // Transport-wide feedback, reports and the rate are told in time.
 func TestFeedbackIsTold(t *testing.T) {
 	rec := ordinaryReception()

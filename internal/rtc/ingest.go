@@ -20,6 +20,9 @@ import (
 // and sound with their repeats are eight.
 const maxSources = 24
 
+// maxEarly is how many packets are kept that overtook the end of our handshake.
+const maxEarly = 64
+
 // ingest is the receiving side of a session. Packets are taken on the readers'
 // goroutines; run does what time asks for, and ends with the session.
 type ingest struct {
@@ -37,6 +40,7 @@ type ingest struct {
 	mu         sync.Mutex
 	ended      bool
 	keys       *secured // nil before the handshake is done
+	early      [][]byte // what came before
 	sources    map[uint32]*source
 	tracks     [2]*receiveTrack // by media.Kind; nil: not received
 	wall       wallClock
@@ -125,7 +129,13 @@ func (in *ingest) isConnected() bool { return in.secured.Load() }
 func (in *ingest) connected(sec *secured) {
 	in.mu.Lock()
 	in.keys = sec
+	early := in.early
+	in.early = nil
 	in.mu.Unlock()
+	now := in.now()
+	for _, b := range early {
+		in.onRTP(b, now)
+	}
 	in.session.lives()
 	in.secured.Store(true)
 	close(in.ready)

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -23,6 +24,7 @@ const (
 	reorderLife     = 100 * time.Millisecond // where nothing can be asked for
 	gapTries        = 10
 	maxGaps         = 512
+	nackMost        = 250        // numbers in one datagram, which may need four bytes each
 	plentyBandwidth = 20_000_000 // bit/s, as good as no limit
 	leastBandwidth  = 100_000
 )
@@ -47,8 +49,8 @@ func (in *ingest) tick(now moment) {
 	}
 	if in.arrivals != nil && now.since-in.lastCC >= int64(ccEvery) {
 		in.lastCC = now.since
-		if all := in.arrivals.BuildFeedbackPacket(); len(all) > 0 {
-			in.tell(all...)
+		for _, p := range in.arrivals.BuildFeedbackPacket() {
+			in.tell(p)
 		}
 	}
 	if now.since-in.lastReport >= int64(reportsEvery) {
@@ -89,7 +91,9 @@ func (in *ingest) nack(l *layer, lost []uint16) {
 	}
 	in.totals.nacked += uint64(len(lost))
 	in.metrics.Asked.Add(float64(len(lost)))
-	in.tell(&rtcp.TransportLayerNack{SenderSSRC: in.ssrc, MediaSSRC: l.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(lost)})
+	for some := range slices.Chunk(lost, nackMost) {
+		in.tell(&rtcp.TransportLayerNack{SenderSSRC: in.ssrc, MediaSSRC: l.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(some)})
+	}
 }
 
 // wantKey asks for a key frame of l until one comes.

@@ -104,6 +104,7 @@ type numbering struct {
 	runs [16]numberRun // oldest first
 	n    int
 	next int64 // the highest number given, and one
+	cut  bool  // older runs are forgotten
 }
 
 // numberRun maps the numbers of one layer, from one on, until another run's
@@ -122,6 +123,7 @@ func (n *numbering) begin(l *layer, from, out int64) {
 	if n.n == len(n.runs) {
 		copy(n.runs[:], n.runs[1:])
 		n.n--
+		n.cut = true
 	}
 	if n.n > 0 {
 		n.runs[n.n-1].until = out
@@ -134,7 +136,7 @@ func (n *numbering) begin(l *layer, from, out int64) {
 func (n *numbering) place(l *layer, seq int64) (out int64, ok bool) {
 	for i := n.n - 1; i >= 0; i-- {
 		r := &n.runs[i]
-		if r.layer != l || seq < r.from && i > 0 {
+		if r.layer != l || seq < r.from && (i > 0 || n.cut) {
 			continue
 		}
 		if out = seq + r.shift; out >= r.until {

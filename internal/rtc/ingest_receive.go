@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/pion/rtp"
@@ -15,7 +16,13 @@ import (
 func (in *ingest) onRTP(b []byte, now moment) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.keys == nil || in.ended {
+	if in.ended {
+		return false
+	}
+	if in.keys == nil {
+		if len(in.early) < maxEarly {
+			in.early = append(in.early, bytes.Clone(b))
+		}
 		return false
 	}
 	h := &in.header
@@ -254,6 +261,9 @@ func (in *ingest) forward(l *layer, h *rtp.Header, seq int64, payload []byte, sh
 		return
 	}
 	in.announce(now.since)
+	if pk.Key && pk.Marker && t.track == nil {
+		in.wantKey(l, now.since) // the parameter sets of this one are missing
+	}
 	_ = in.publisher.WritePacket(pk) // Done tells run why it cannot be written
 }
 
