@@ -87,6 +87,11 @@ func TestNoReconnect(t *testing.T) {
 	off := Connection{Reconnect: Reconnect{Off: true}}
 	pub := publish(t, s.whip("off"), PublishOptions{Video: trackOf(c.video), Connection: off})
 	u := c.units()[0]
+	for _, u = range c.units() {
+		if u.Kind == Video {
+			break
+		}
+	}
 	must(t, pub.Write(t.Context(), u))
 	p := play(t, s.whep("off"), PlayOptions{})
 	_ = next(t, p)
@@ -114,11 +119,10 @@ func TestRefusals(t *testing.T) {
 	if !errors.As(err, &status) || status.Status != http.StatusBadRequest || !status.Permanent() {
 		t.Errorf("bad name: %v", err)
 	}
-	video := &Track{Kind: Video, Codec: H264}
-	pub := publish(t, s.whip("taken"), PublishOptions{Video: video})
-	_ = pub
-	_, err = Publish(t.Context(), s.artc("taken"), PublishOptions{Video: video})
-	if err != nil && (!errors.As(err, &status) || status.Status != http.StatusConflict || status.Reason != "taken") {
+	c := clipOf(t, plain)
+	o := PublishOptions{Video: trackOf(c.video), Audio: trackOf(c.audio)}
+	air(t, publish(t, s.whip("taken"), o), c)
+	if _, err = Publish(t.Context(), s.artc("taken"), o); err == nil || (!errors.As(err, &status) || status.Status != http.StatusConflict || status.Reason != "taken") {
 		t.Errorf("taken: %v", err)
 	}
 	var track *TrackError

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,37 @@ func (s *server) explain(gaps int) {
 	s.t.Helper()
 	if gaps > 0 && !strings.Contains(s.log.String(), "skip_age:") {
 		s.t.Errorf("%d units are missing, and the server left none out", gaps)
+	}
+}
+
+// Opus goes through as it is.
+func TestOpus(t *testing.T) {
+	s := newServer(t)
+	c := clipOf(t, plain)
+	opus := &Track{Kind: Audio, Codec: Opus, Channels: 2}
+	var units []AccessUnit
+	for _, u := range c.units() {
+		if u.Kind == Video {
+			units = append(units, u)
+		}
+	}
+	for i := range 200 { // a packet of silence, CELT, 20 ms, that tells its number
+		at := time.Duration(i) * 20 * time.Millisecond
+		units = append(units, AccessUnit{Kind: Audio, DTS: at, PTS: at, Data: []byte{0xfc, 0xff, 0xfe, byte(i), byte(i >> 8)}})
+	}
+	slices.SortStableFunc(units, func(a, b AccessUnit) int { return int(a.DTS - b.DTS) })
+	pub := publish(t, s.whip("opus"), PublishOptions{Video: trackOf(c.video), Audio: opus})
+	background(t, func(ctx context.Context) error {
+		return paced(ctx, c.length(), units, func(u AccessUnit) error { return pub.Write(ctx, u) })
+	})
+	p := play(t, s.artc("opus"), PlayOptions{NoVideo: true})
+	was := -1
+	for range 100 {
+		u := next(t, p)
+		i := int(u.Data[3]) | int(u.Data[4])<<8
+		if u.Kind != Audio || len(u.Data) != 5 || u.Track.Codec != Opus || was >= 0 && i != (was+1)%200 {
+			t.Fatalf("packet %d after %d: %+v", i, was, u)
+		}
+		was = i
 	}
 }

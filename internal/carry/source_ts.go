@@ -101,23 +101,19 @@ func (s *tsSource) add(t *mpegts.Track) error {
 
 // foreignTS says what cannot be sent.
 func foreignTS(c codecs.Codec) error {
-	kind := client.Audio
-	if c.IsVideo() {
-		kind = client.Video
-	}
 	switch c.(type) {
 	case *codecs.H265:
-		return codecError(kind, "HEVC")
+		return codecError(client.Video, "HEVC")
 	case *codecs.MPEG1Video:
-		return codecError(kind, "MPEG-2")
+		return codecError(client.Video, "MPEG-2")
 	case *codecs.MPEG4Video:
-		return codecError(kind, "MPEG-4 part 2")
+		return codecError(client.Video, "MPEG-4 part 2")
 	case *codecs.MPEG1Audio:
-		return codecError(kind, "MP3 or MP2")
+		return codecError(client.Audio, "MP3 or MP2")
 	case *codecs.AC3, *codecs.EAC3:
-		return codecError(kind, "AC-3")
+		return codecError(client.Audio, "AC-3")
 	case *codecs.MPEG4AudioLATM:
-		return codecError(kind, "AAC in LATM")
+		return codecError(client.Audio, "AAC in LATM")
 	}
 	return errors.New("the input has a track in a codec that is not carried: convert it, as with\n  ffmpeg -re -i FILE -c:v libx264 -c:a aac -f flv - | millrace publish URL")
 }
