@@ -191,7 +191,7 @@ func (t *receiveTrack) best(now int64) *layer {
 	return best
 }
 
-// of returns the layers that there are.
+// received returns the layers that something came of.
 func (t *receiveTrack) received() []*layer {
 	if t == nil {
 		return nil
