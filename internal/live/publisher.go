@@ -72,6 +72,9 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 	return p, nil
 }
 
+// Name is the stream's name.
+func (p *Publisher) Name() Name { return p.stream.name }
+
 // Announce says which tracks the stream has; either may be nil. The first call
 // makes the stream ready for readers; later ones replace the tracks.
 func (p *Publisher) Announce(video, audio *media.Track) {

@@ -210,7 +210,7 @@ func (in *ingest) close() {
 		}
 	}
 	y := &in.totals
-	ses.server.log.Info("closed", "session", ses.id, "proto", "rtc_publish",
+	ses.server.log.Info("closed", "session", ses.id, "stream", in.publisher.Name().String(), "proto", "rtc_publish",
 		"peer", peer, "reason", string(in.why), "err", err, "seconds", int(time.Since(ses.created).Seconds()),
 		"packets", y.packets, "bytes", y.bytes, "padding", y.padding, "lost", y.lost[media.Video], "lost_audio", y.lost[media.Audio], "nacked", y.nacked, "recovered", y.recovered,
 		"duplicates", y.duplicates, "layers", layers, "layer_packets", y.layers, "unsupported", y.unsupported,

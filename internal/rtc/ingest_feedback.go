@@ -123,6 +123,10 @@ func (in *ingest) askKey(l *layer, now int64) {
 
 // tell sends RTCP to the publisher. The caller holds mu.
 func (in *ingest) tell(all ...rtcp.Packet) {
+	if _, is := all[0].(*rtcp.ReceiverReport); !is {
+		// Not every publisher takes RTCP of reduced size (RFC 5506).
+		all = append([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: in.ssrc}, in.description()}, all...)
+	}
 	plain, err := rtcp.Marshal(all)
 	if err != nil || in.keys == nil {
 		return

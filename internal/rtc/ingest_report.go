@@ -81,9 +81,7 @@ func (in *ingest) report(now int64) {
 			l.tally.lastOctets = l.tally.octets
 		}
 	}
-	out := []rtcp.Packet{rr, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-		Source: in.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
-	}}}}
+	out := []rtcp.Packet{rr, in.description()}
 	if in.remb && len(ssrcs) > 0 {
 		in.bandwidth = bandwidth(in.bandwidth, float64(rate), loss)
 		out = append(out, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: in.ssrc, Bitrate: float32(in.bandwidth), SSRCs: ssrcs})
@@ -132,4 +130,11 @@ func fromNTP(t uint64) int64 {
 		return 0
 	}
 	return (int64(t>>32)-ntpEpoch)*1e9 + int64(t&0xffffffff)*1e9>>32
+}
+
+// description names the source of our reports (RFC 3550 section 6.5.1).
+func (in *ingest) description() rtcp.Packet {
+	return &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+		Source: in.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
+	}}}
 }
