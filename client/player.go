@@ -158,8 +158,12 @@ func (p *Player) push(u *unit, now time.Time) {
 		return // sent once more, up to where a loss was
 	}
 	p.last[k], p.seen[k] = at, true
+	shown := u.wall + int64(f.PTS-f.DTS)
 	if f.Capture != 0 {
-		p.skew, p.skewed = f.Capture-u.wall, true
+		p.skew, p.skewed = f.Capture-shown, true
+		delay := now.Sub(time.Unix(0, f.Capture))
+		p.count.delayKnown.Store(delay > -clockNoise && delay < time.Minute)
+		p.count.delay.Store(int64(max(delay, 0)))
 	}
 	out := AccessUnit{
 		Kind: Kind(k), Track: p.describe(f.Track), DTS: time.Duration(at), PTS: time.Duration(at + int64(f.PTS-f.DTS)),
@@ -167,10 +171,7 @@ func (p *Player) push(u *unit, now time.Time) {
 	}
 	p.marked[k] = true
 	if p.skewed {
-		out.Capture = time.Unix(0, u.wall+p.skew)
-		delay := now.Sub(out.Capture)
-		p.count.delayKnown.Store(delay > -clockNoise && delay < time.Minute)
-		p.count.delay.Store(int64(max(delay, 0)))
+		out.Capture = time.Unix(0, shown+p.skew) // as told, or from the last one told
 	}
 	if f.Track.Codec == media.H264 {
 		var params [][]byte

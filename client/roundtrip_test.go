@@ -23,12 +23,15 @@ type follower struct {
 }
 
 func newFollower(t *testing.T, c *clip) *follower {
-	f := &follower{t: t, length: c.length(), slack: time.Millisecond}
+	f := &follower{t: t, length: c.length(), slack: 1200 * time.Microsecond} // within a millisecond it lets be
 	for _, u := range c.units() {
 		f.units[u.Kind] = append(f.units[u.Kind], u)
 	}
 	return f
 }
+
+// settled is after how many units times are the publisher's.
+const settled = 30
 
 // take takes the next unit of a player: it must be the one after the last.
 func (f *follower) take(u AccessUnit) {
@@ -53,7 +56,9 @@ func (f *follower) take(u AccessUnit) {
 		f.t.Fatalf("%s %d: %d bytes at %v are not the source's %d bytes", u.Kind, f.count[u.Kind], len(u.Data), u.DTS, len(want.Data))
 	}
 	at := want.DTS + f.length*time.Duration(i/len(all))
-	if !f.begun[u.Kind] {
+	// The server takes the publisher's clock from what arrives until it has been
+	// told better, and slews to that.
+	if !f.begun[u.Kind] || f.count[u.Kind] < settled {
 		f.begun[u.Kind], f.base[u.Kind] = true, u.DTS-at
 	}
 	if off := u.DTS - at - f.base[u.Kind]; off > f.slack || off < -f.slack {

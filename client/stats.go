@@ -47,9 +47,10 @@ type Stats struct {
 	// FirstFrame is the time from the call of Play to the first access unit of
 	// video, or of sound where there is no video; 0 before.
 	FirstFrame time.Duration
-	// Delay is the age of the newest access unit when it was complete, by the
-	// publisher's capture time: meaningful where both clocks agree. DelayKnown
-	// says whether it is, from 0 to a minute.
+	// Delay is the age, when it was complete, of the newest access unit whose
+	// capture time came with it, which is that of a key frame from Millrace. It
+	// means something where the publisher's clock and ours agree: DelayKnown
+	// says that it is from 0 to a minute.
 	Delay      time.Duration
 	DelayKnown bool
 }

@@ -14,7 +14,7 @@ const (
 	// belong together.
 	reportWait = 1200 * time.Millisecond
 	// otherWait is how long they wait for the other medium to begin.
-	otherWait = 500 * time.Millisecond
+	otherWait = time.Second
 )
 
 // step puts the access units of one connection onto one scale, and holds the

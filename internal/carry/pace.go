@@ -27,12 +27,15 @@ type pacer struct {
 	began time.Time
 	shift time.Duration // from the source's scale
 	last  time.Duration // the latest time that passed
+	lead  time.Duration // the longest from decoding to showing
 }
 
 // again begins another pass.
 func (p *pacer) again() { p.first = true }
 
-// wait moves u onto the scale and waits for its time. It is false when ctx ends.
+// wait moves u onto the scale, waits for its time, and says that it was captured
+// so long before it is to be shown as the encoder's reordering takes. It is
+// false when ctx ends.
 func (p *pacer) wait(ctx context.Context, u *client.AccessUnit) bool {
 	if p.first {
 		p.first = false
@@ -45,6 +48,11 @@ func (p *pacer) wait(ctx context.Context, u *client.AccessUnit) bool {
 		p.set, p.began, due = true, now.Add(-u.DTS), now
 	}
 	p.last = max(p.last, u.DTS)
+	p.lead = max(p.lead, u.PTS-u.DTS)
+	u.Capture = p.began.Add(u.PTS - p.lead)
+	if p.off {
+		u.Capture = now
+	}
 	if p.off || !due.After(now) {
 		return ctx.Err() == nil
 	}

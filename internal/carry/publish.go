@@ -33,15 +33,15 @@ func (p *Publish) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = src.close() }()
 	o := client.PublishOptions{LATM: p.LATM, Connection: p.Connection}
 	o.Video, o.Audio = src.tracks()
 	pub, err := client.Publish(ctx, p.URL, o)
 	if err != nil {
+		_ = src.close()
 		return ended(ctx, err)
 	}
 	stop := p.Line.follow(pub.Stats)
-	err = p.send(ctx, pub, &src)
+	err = p.send(ctx, pub, src)
 	if err == nil {
 		rest := time.NewTimer(endWait)
 		select {
@@ -64,21 +64,40 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// send sends the source once, or over and over.
-func (p *Publish) send(ctx context.Context, pub *client.Publisher, src *source) error {
+// send sends the source once, or over and over. The next pass is opened while
+// the last one runs: a program that takes a file apart takes its time to start.
+func (p *Publish) send(ctx context.Context, pub *client.Publisher, src source) error {
 	pace := &pacer{off: p.Fast}
 	for {
-		err := p.pass(ctx, pub, *src, pace)
-		if err != nil || !p.Loop || !p.Input.isFile() {
+		var following chan opened
+		if p.Loop && p.Input.isFile() {
+			following = make(chan opened, 1)
+			go func() {
+				s, err := p.Input.open(ctx)
+				following <- opened{s, err}
+			}()
+		}
+		err := p.pass(ctx, pub, src, pace)
+		_ = src.close()
+		if following == nil {
 			return err
 		}
-		_ = (*src).close()
-		if *src, err = p.Input.open(ctx); err != nil {
-			*src = none{}
-			return err
+		f := <-following
+		if err != nil || f.err != nil || ctx.Err() != nil {
+			if f.err == nil {
+				_ = f.close()
+			}
+			return errors.Join(err, f.err)
 		}
+		src = f.source
 		pace.again()
 	}
+}
+
+// opened is a source, or why there is none.
+type opened struct {
+	source
+	err error
 }
 
 func (p *Publish) pass(ctx context.Context, pub *client.Publisher, src source, pace *pacer) error {
@@ -93,7 +112,6 @@ func (p *Publish) pass(ctx context.Context, pub *client.Publisher, src source, p
 		if !pace.wait(ctx, &u) {
 			return nil
 		}
-		u.Capture = time.Now()
 		if err := pub.Write(ctx, u); err != nil && ctx.Err() == nil {
 			if pub.Err() == nil {
 				err = fmt.Errorf("at %v: %w", u.DTS, err)
@@ -102,10 +120,3 @@ func (p *Publish) pass(ctx context.Context, pub *client.Publisher, src source, p
 		}
 	}
 }
-
-// none is a source that has been closed.
-type none struct{}
-
-func (none) tracks() (video, audio *client.Track) { return nil, nil }
-func (none) next() (client.AccessUnit, error)     { return client.AccessUnit{}, io.EOF }
-func (none) close() error                         { return nil }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"time"
 
 	"millrace/client"
 )
@@ -75,7 +77,54 @@ func (in *Input) open(ctx context.Context) (source, error) {
 		_ = shut()
 		return nil, err
 	}
+	if in.isFile() {
+		s = &ordered{source: s}
+	}
 	return s, nil
+}
+
+const (
+	// orderSpan is how far sound and pictures of one time lie apart in a file,
+	// at most: MPEG-TS has several access units of sound in one place.
+	orderSpan = 700 * time.Millisecond
+	// orderUnits bounds how many units are held.
+	orderUnits = 1024
+)
+
+// ordered reads ahead in a file, so that units come in order of DTS. Those of a
+// pipe come as they come: reading ahead would make them late.
+type ordered struct {
+	source
+	held   []client.AccessUnit
+	newest time.Duration
+	err    error
+}
+
+func (o *ordered) next() (client.AccessUnit, error) {
+	for o.err == nil && (len(o.held) == 0 || o.newest-o.held[0].DTS < orderSpan && len(o.held) < orderUnits) {
+		u, err := o.source.next()
+		if err != nil {
+			o.err = err
+			break
+		}
+		o.newest = max(o.newest, u.DTS)
+		if len(o.held) == 0 {
+			o.newest = u.DTS
+		}
+		at, _ := slices.BinarySearchFunc(o.held, u, func(a, b client.AccessUnit) int {
+			if a.DTS <= b.DTS {
+				return -1 // behind those of the same time
+			}
+			return 1
+		})
+		o.held = slices.Insert(o.held, at, u)
+	}
+	if len(o.held) == 0 {
+		return client.AccessUnit{}, o.err
+	}
+	u := o.held[0]
+	o.held = o.held[1:]
+	return u, nil
 }
 
 // codecError says which option of ffmpeg makes a track one that can be sent.
