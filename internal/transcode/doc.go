@@ -44,5 +44,5 @@
 // and 27 and 2.4 dB. With the Opus decoder it takes 2.5 to 4.5 % of a core per
 // stream; a process of ffmpeg takes 3 to 7 %, 56 MB and 90 to 100 ms to the
 // first sound. An access unit comes out 43 ms after the last sample it stands
-// for, in both: the encoders are the same.
+// for, in both: the encoders hold back the same.
 package transcode
