@@ -63,14 +63,13 @@ export class Publication {
     await this.pc.setLocalDescription();
     this.resource = await Resource.create(this.w.url, this.pc.localDescription?.sdp ?? '', this.w.signal, publishing);
     this.answer = this.resource.answer;
+    this.within(connectTimeout, () => this.end(!this.reached));
     await this.accept();
     for (const { transport } of this.pc.getSenders()) {
       // A server that says goodbye closes DTLS, which connectionState does not tell.
       if (transport) transport.onstatechange = () => this.end(transport.state === 'closed' || transport.state === 'failed');
     }
     await this.limit(this.w.quality);
-    this.timer = setTimeout(() => this.end(!this.reached), connectTimeout);
-    if (this.reached) clearTimeout(this.timer);
     addEventListener('online', this.moved);
     connection()?.addEventListener('change', this.moved);
   }
@@ -82,17 +81,23 @@ export class Publication {
     return this.pc.setRemoteDescription({ type: 'answer', sdp });
   }
 
-  private changed(): void {
+  /** There is one thing at a time to wait for. */
+  private within(ms: number, then: () => void): void {
     clearTimeout(this.timer);
+    this.timer = setTimeout(then, ms);
+  }
+
+  private changed(): void {
     switch (this.pc.connectionState) {
       case 'connected':
+        clearTimeout(this.timer);
         this.reached = true;
         this.restarting = false;
         this.w.connected(true);
         break;
       case 'disconnected':
         this.w.connected(false);
-        this.timer = setTimeout(() => void this.restart(), restartAfter);
+        this.within(restartAfter, () => void this.restart());
         break;
       case 'failed':
         this.w.connected(false);
@@ -101,9 +106,6 @@ export class Publication {
         break;
       case 'closed':
         this.end(true);
-        break;
-      default: // new, connecting
-        this.timer = setTimeout(() => this.end(true), connectTimeout);
     }
   }
 
@@ -114,11 +116,10 @@ export class Publication {
   async restart(): Promise<void> {
     if (this.stopped || !this.resource || this.pc.signalingState !== 'stable') return;
     this.restarting = true;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    this.within(connectTimeout, () => {
       this.restarting = false;
       this.end(this.pc.connectionState !== 'connected');
-    }, connectTimeout);
+    });
     try {
       await this.pc.setLocalDescription(await this.pc.createOffer({ iceRestart: true }));
       const fragment = await this.resource.restart(restartFragment(this.pc.localDescription?.sdp ?? ''));
