@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,8 @@ func permanent(err error) bool {
 	}
 	var track *TrackError
 	var answer *answerError
-	return errors.As(err, &track) || errors.As(err, &answer) || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed)
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate) || errors.As(err, &track) || errors.As(err, &answer) || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed)
 }
 
 // answerError says that a success was answered with something else than an answer.

@@ -71,12 +71,15 @@ func freePort(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func newServer(t testing.TB) *server {
+func newServer(t testing.TB, change ...func(*config.Config)) *server {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.NoAuth = t.TempDir(), true
 	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTCAddr, cfg.AdminAddr = freePort(t), freePort(t), "127.0.0.1:0", "127.0.0.1:0"
 	cfg.RTCIPs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	for _, f := range change {
+		f(&cfg)
+	}
 	s := &server{t: t, cfg: cfg, http: cfg.HTTPAddr, rtmp: cfg.RTMPAddr, log: &testLog{}}
 	s.start()
 	t.Cleanup(func() {

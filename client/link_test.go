@@ -2,10 +2,13 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"testing"
 	"time"
+
+	"millrace/internal/config"
 )
 
 // With one datagram in twenty lost on each of four ways, all that was published
@@ -177,5 +180,55 @@ func TestCancel(t *testing.T) {
 	must(t, pub.Close())
 	if err := pub.Write(t.Context(), c.units()[0]); !errors.Is(err, ErrClosed) {
 		t.Errorf("write: %v", err)
+	}
+}
+
+// A connection on which nothing comes any more is noticed, without a goodbye,
+// and made again.
+func TestSilence(t *testing.T) {
+	s := newServer(t)
+	s.airRTMP("silence", clipOf(t, plain))
+	link, url := lossy(t, s, 0, 1)
+	quick := Connection{Reconnect: Reconnect{Initial: true, Attempts: 100, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
+	p := play(t, url(s.whep("silence")), PlayOptions{Connection: quick})
+	_ = next(t, p)
+	link.lose(1)
+	limit := time.After(patience)
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for p.Stats().State == Connected {
+		select {
+		case <-poll.C:
+		case <-limit:
+			t.Fatal("nobody notices")
+		}
+	}
+	if err := p.Stats().Err; err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrTimeout) {
+		t.Errorf("noticed as %v", err)
+	}
+	link.lose(0)
+	for {
+		if u := next(t, p); u.Discontinuity && p.Stats().Reconnects > 0 {
+			return
+		}
+	}
+}
+
+// Certificates are checked, unless the caller says otherwise.
+func TestTLS(t *testing.T) {
+	at := freePort(t)
+	s := newServer(t, func(c *config.Config) { c.TLS, c.HTTPSAddr = true, at })
+	s.airRTMP("tls", clipOf(t, plain))
+	secure := eventually
+	secure.HTTPS = true
+	var bad *tls.CertificateVerificationError
+	if _, err := Play(t.Context(), "artc://"+at+"/live/tls", PlayOptions{Connection: secure}); !errors.As(err, &bad) {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+	secure.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what is tested
+	for _, url := range []string{"artc://" + at + "/live/tls", "https://" + at + "/whep/live/tls"} {
+		p := play(t, url, PlayOptions{Connection: secure})
+		_ = next(t, p)
+		must(t, p.Close())
 	}
 }

@@ -89,6 +89,13 @@ func (r *relay) proxy(w http.ResponseWriter, req *http.Request, to string) {
 	_, _ = io.WriteString(w, text)
 }
 
+// lose sets the share of datagrams that get lost.
+func (r *relay) lose(share float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loss = share
+}
+
 // passes decides about one datagram.
 func (r *relay) passes(way int) bool {
 	r.mu.Lock()
