@@ -48,7 +48,9 @@ export class Resource {
   async leave(): Promise<void> {
     if (!this.url) return;
     // keepalive: it reaches the server also when the page is being left.
-    await fetch(this.url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+    await fetch(this.url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) })
+      .then((reply) => reply.text())
+      .catch(() => undefined);
   }
 }
 

@@ -145,6 +145,9 @@ export class Player {
     this.fps = first && last && now - first.at > 500 ? ((last.count - first.count) * 1000) / (now - first.at) : undefined;
     const playback = this.playback;
     const reception = await playback?.reception();
-    if (reception && playback === this.playback) this.reception = reception;
+    if (!reception || playback !== this.playback) return;
+    this.reception = reception;
+    // Sound alone is no reason to look like a connection that does not come.
+    if (this.state === 'connecting' && reception.kbps && now - this.started > 3000) this.state = 'stalled';
   }
 }

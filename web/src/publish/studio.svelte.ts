@@ -24,6 +24,8 @@ export class Studio {
   /** What is odd, but does not end anything. */
   note = $state('');
   sent = $state.raw<Sent>({});
+  /** The media that are published, "audio,video". */
+  kinds = $state('');
   readonly log = new Trace();
 
   private publication: Publication | undefined;
@@ -122,6 +124,7 @@ export class Studio {
     this.hangUp();
     this.problem = undefined;
     this.stage = 'connecting';
+    this.kinds = media.getTracks().map((t) => t.kind).sort().join();
     const abort = (this.abort = new AbortController());
     const failed = (p: Problem) => this.fail(abort, p);
     try {
