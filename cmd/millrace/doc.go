@@ -1,3 +1,5 @@
-// Command millrace runs a node (serve), makes signed URLs (sign) and says which
-// build it is (version). Everything that it does is in internal; this is flags.
+// Command millrace runs a node (serve), sends and receives streams as a native
+// client (publish, play), makes signed URLs (sign), loads servers (bench) and
+// says which build it is (version). Everything that it does is in client and
+// internal; this is flags.
 package main
