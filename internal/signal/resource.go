@@ -50,11 +50,11 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, q request, t tick
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", etag(ice))
-	if ours == nil {
+	if ours == nil { // without an ETag (section 4.3.2)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	w.Header().Set("ETag", etag(ice))
 	s.metrics.restarts.WithLabelValues(string(q.Protocol)).Inc()
 	s.log.Info("ICE restarted", "stream", q.App+"/"+q.Stream, "session", t.session, "proto", string(q.Protocol), "peer", q.RemoteAddr)
 	send(w, http.StatusOK, typeFragment, []byte(sdp.Restarted(t.mid, *ours)))

@@ -89,8 +89,8 @@ func TestSession(t *testing.T) {
 				if tt.status == 405 && r.header.Get("Allow") != "DELETE, PATCH, OPTIONS" {
 					t.Errorf("%s: Allow %q", tt.name, r.header.Get("Allow"))
 				}
-				if tt.status == 204 && tt.method == "PATCH" && r.header.Get("ETag") != etag {
-					t.Errorf("%s: ETag %q", tt.name, r.header.Get("ETag"))
+				if tag, ok := r.header["Etag"]; ok { // RFC 9725 section 4.3.2 forbids one
+					t.Errorf("%s: ETag %q", tt.name, tag)
 				}
 			}
 			for _, forged := range []string{location + "0", location[:len(location)-1] + "g", strings.Replace(location, "_0", "_1", 1), "/" + protocol + "/live/demo/x", "/" + protocol + "/live/demo/"} {
@@ -143,7 +143,7 @@ func TestICERestart(t *testing.T) {
 			if r := patch("new1", first); r.status != 412 {
 				t.Errorf("candidates under the old tag: status %d", r.status)
 			}
-			if r := patch("new1", second); r.status != 204 || r.header.Get("ETag") != second {
+			if r := patch("new1", second); r.status != 204 || r.header.Get("ETag") != "" {
 				t.Errorf("candidates under the new tag: status %d, %v", r.status, r.header)
 			}
 			if r := patch("new2", second); r.status != 200 || r.header.Get("ETag") == second {
