@@ -39,9 +39,11 @@ func TestNoNumberIsSealedTwice(t *testing.T) {
 			defer b.close()
 			f, vp8 := h264Format(), h264Format()
 			f.RTXPT, vp8.RTXPT, vp8.PT, vp8.Codec = rtx, rtx, 98, media.VP8
+			f.NACK = rapid.Bool().Draw(rt, "video is asked for")
 			v := b.viewer(sdp.Selection{
 				Video: f, Others: []*sdp.Format{vp8},
-				Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus, NACK: true},
+				Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus,
+					NACK: rapid.Bool().Draw(rt, "sound is asked for"), Ext: sdp.Extensions{TransportCC: 5}},
 			})
 			v.halfSecond = true
 			book := &notary{AEAD: v.out.rtp, sealed: map[string]string{}}

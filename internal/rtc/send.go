@@ -87,7 +87,7 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 		return false
 	}
 	f := t.of(pk.Codec)
-	if f == nil || !t.mayResend(out, now, rtt) {
+	if f == nil || !f.repeatable() || !t.mayResend(out, now, rtt) {
 		return false
 	}
 	if f.same && !known { // it has not been sent yet, or was so long ago

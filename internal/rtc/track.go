@@ -37,6 +37,11 @@ type sendFormat struct {
 	numbered bool
 }
 
+// repeatable says that packets can be sent again. Where no repeats were
+// negotiated a packet's header depends on when it is sealed, and who asks for it
+// all the same would get a second text under its nonce.
+func (f *sendFormat) repeatable() bool { return f.RTXPT != 0 || f.same }
+
 // historySize is how many of the last packets can be repeated under their first
 // numbers.
 const historySize = 256
