@@ -33,7 +33,7 @@ try {
     execFileSync('mkfifo', [pipe]);
     const factor = 1 + ppm / 1e6;
     const stamps = ['v', 'a'].flatMap((kind) => [`-bsf:${kind}`, `setts=pts=PTS*${factor}:dts=DTS*${factor}`]);
-    await Source.start(lab, pipe, ['-y', ...stamps]);
+    await Source.start(lab, pipe, ['-y', '-flush_packets', '1', ...stamps]);
     const sender = lab.start(binary, ['publish', links.publish.whip, '-i', pipe, '--fast', '--wait']);
     sender.ended.then((status) => console.error(`soak: publisher of ${ppm} ppm ended with ${status}: ${sender.err.slice(-300)}`));
     viewers.push({ ppm, page: i === 0 ? page : (await open()).page, url: links.play.whep, minutes: [] });
