@@ -32,11 +32,17 @@ type Ingest struct {
 
 // SelectPublish chooses what to receive from the offerer: H264 and Opus where
 // they are offered. A medium that it would send and that cannot be taken is an
-// error: nobody should publish without sound and not know. The error is a
-// *Mismatch, its reason Codec or BadRequest.
+// error: nobody should publish without sound and not know; nor a second
+// picture, for which a stream has no place (RFC 9725 section 4.4.2). The error
+// is a *Mismatch, its reason Codec or BadRequest.
 func (o *Offer) SelectPublish(p Ingest) (Reception, error) {
 	var r Reception
 	var err error
+	for _, kind := range []string{"video", "audio"} {
+		if o.lines(kind, Direction.Sends) > 1 {
+			return Reception{}, &Mismatch{reason.Codec, "the offer sends more than one " + kind + " track; a stream has one at most"}
+		}
+	}
 	if r.Video, err = o.takeVideo(p); err != nil {
 		return Reception{}, err
 	}

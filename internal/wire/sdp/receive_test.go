@@ -277,6 +277,23 @@ func TestSharedPayloadType(t *testing.T) {
 	}
 }
 
+// Two pictures, or two sounds, have no place in one stream.
+func TestPublishTwoOfAKind(t *testing.T) {
+	base, _, _ := strings.Cut(ownPublisher(sendsADTS, sendsH264), "m=application")
+	video := "m=video 9 UDP/TLS/RTP/SAVPF 96\na=mid:2\na=rtcp-mux\na=sendonly\n" + sendsH264
+	audio := "m=audio 9 UDP/TLS/RTP/SAVPF 97\na=mid:2\na=rtcp-mux\na=sendonly\n" + sendsADTS
+	for line, want := range map[string]string{video: "more than one video", audio: "more than one audio"} {
+		var m *Mismatch
+		if r, err := parse(t, base+line).SelectPublish(Ingest{}); !errors.As(err, &m) || m.Reason != reason.Codec || !strings.Contains(m.Detail, want) {
+			t.Errorf("%+v, %v", r, err)
+		}
+		unsent := strings.Replace(line, "sendonly", "recvonly", 1)
+		if _, err := parse(t, base+unsent).SelectPublish(Ingest{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A full WebRTC implementation takes the answers to offers in which it sends.
 func TestPionPublishes(t *testing.T) {
 	track := func(mime, id string, opts ...func(*webrtc.TrackLocalStaticRTP)) *webrtc.TrackLocalStaticRTP {

@@ -126,6 +126,16 @@ func (o *Offer) line(kind string, flows flow) int {
 	return -1
 }
 
+// lines counts the m-lines on which a kind can flow.
+func (o *Offer) lines(kind string, flows flow) (n int) {
+	for i := range o.Media {
+		if o.Media[i].usable(kind, flows) {
+			n++
+		}
+	}
+	return n
+}
+
 // find returns the first payload type that matches, or nil.
 func (m *Media) find(match func(*Payload) bool) *Payload {
 	for i := range m.Payloads {
