@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -344,6 +345,30 @@ func TestPaddingIsTakenOut(t *testing.T) {
 	}
 	if log.Head() != 202 || st.in.totals.padding != 100 {
 		t.Fatalf("%d packets, %+v", log.Head(), st.in.totals)
+	}
+}
+
+// A burst of padding does not make what is repeated after it too late.
+func TestRepeatAfterPadding(t *testing.T) {
+	st := newStudio(t, ordinaryReception(), srtp.ProtectionProfileAeadAes128Gcm)
+	log := st.begin()
+	last := log.At(0).Seq
+	lost := st.seal(videoPacket(101, 12600, slice(false)))
+	for i := range uint16(100) {
+		p := videoPacket(102+i, 12600, nil)
+		p.Padding, p.PaddingSize = true, 100
+		st.send(time.Millisecond, p)
+	}
+	st.send(time.Millisecond, videoPacket(202, 16200, slice(false)))
+	if !st.in.onRTP(lost, st.at) {
+		t.Fatal("the late packet is refused")
+	}
+	var got []int64
+	for pos := int64(2); pos < log.Head(); pos++ {
+		got = append(got, log.At(pos).Seq-last)
+	}
+	if !slices.Equal(got, []int64{2, 1}) {
+		t.Fatalf("numbers %v", got)
 	}
 }
 

@@ -148,11 +148,17 @@ func (n *numbering) place(l *layer, seq int64) (out int64, ok bool) {
 	return 0, false
 }
 
-// leaveOut takes l's number seq, the newest, out of the sequence.
+// leaveOut takes l's number seq, the newest, out of the sequence. A row of them
+// is one step: older runs must not be forgotten for it.
 func (n *numbering) leaveOut(l *layer, seq int64) {
-	if n.n > 0 && n.runs[n.n-1].layer == l {
-		n.begin(l, seq+1, seq+n.runs[n.n-1].shift)
+	if n.n == 0 || n.runs[n.n-1].layer != l {
+		return
 	}
+	if r := &n.runs[n.n-1]; n.n > 1 && r.from == seq {
+		r.from, r.shift = seq+1, r.shift-1
+		return
+	}
+	n.begin(l, seq+1, seq+n.runs[n.n-1].shift)
 }
 
 // note learns from a payload what the layer shows.

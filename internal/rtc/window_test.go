@@ -60,9 +60,15 @@ func TestNumbering(t *testing.T) {
 	place(b, 500, 104)
 	place(b, 499, -1) // of a picture that is not shown
 	place(a, 105, -1)
-	for i := range int64(20) {
-		n.leaveOut(b, 501+i)
+	for i := range int64(100) { // one row
+		n.leaveOut(b, 502+i)
 	}
-	place(b, 521, 105)
+	place(b, 602, 106)
+	place(b, 501, 105) // it was missing
+	place(b, 550, -1)
+	for i := range int64(20) {
+		n.leaveOut(b, 603+2*i)
+		place(b, 604+2*i, 107+i)
+	}
 	place(b, 500, -1) // forgotten
 }
