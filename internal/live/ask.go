@@ -1,10 +1,18 @@
 package live
 
-import "time"
+import (
+	"time"
+
+	"millrace/internal/media"
+)
 
 // keyApart is the least time between two requests for a key frame of one
 // stream: what several viewers ask for within it is one request.
 const keyApart = 500 * time.Millisecond
+
+// keyPatience is how long after a request a key frame still counts as its
+// answer: the request or the answer may be lost once.
+const keyPatience = 1500 * time.Millisecond
 
 // OnKeyRequest makes ask the way to ask the publisher for a key frame. It is
 // called by any goroutine, also from within WritePacket, at most every 500 ms:
@@ -17,17 +25,19 @@ func (p *Publisher) OnKeyRequest(ask func()) {
 	p.ask = ask
 }
 
-// RequestKey asks the stream's publisher for a key frame. It reports whether
-// the publisher can be asked; requests within 500 ms are one. It does not block.
+// RequestKey asks the stream's publisher for a key frame. It reports whether one
+// is to be expected: the publisher can be asked, and has not shown that it does
+// not listen. Requests within 500 ms are one. It does not block.
 func (r *Reader) RequestKey() bool {
 	s := r.stream
 	s.mu.Lock()
 	ask, due := s.keyRequest(time.Now().UnixNano())
+	heeds := s.heeds()
 	s.mu.Unlock()
 	if due {
 		ask()
 	}
-	return ask != nil
+	return heeds
 }
 
 // keyRequest returns how to ask the publisher for a key frame, nil where it
@@ -42,7 +52,34 @@ func (s *stream) keyRequest(now int64) (ask func(), due bool) {
 		return s.publisher.ask, false
 	}
 	s.keyAsked = now
+	if s.publisher.unanswered == 0 {
+		s.publisher.unanswered = now
+	}
 	return s.publisher.ask, true
+}
+
+// answer notes what pk, which was appended, says of how the publisher treats
+// requests. Some agree to PLI and ignore it (OBS): viewers that wait for what
+// they asked for would wait for the next key frame in turn.
+func (p *Publisher) answer(pk *media.Packet) {
+	if pk.Kind != media.Video {
+		return
+	}
+	pause := pk.Arrived - p.pictured
+	p.pictured = pk.Arrived
+	if p.unanswered == 0 {
+		return
+	}
+	if pause > int64(keyPatience) { // it had nothing to answer with
+		p.unanswered = pk.Arrived
+	}
+	late := pk.Arrived-p.unanswered > int64(keyPatience)
+	switch {
+	case pk.Key && pk.Start:
+		p.heedless, p.unanswered = late, 0
+	case late:
+		p.heedless = true
+	}
 }
 
 // Alive notes a sign of life of a publisher that may have no media to send now.

@@ -71,8 +71,9 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 	}
 	s.last = max(s.last, pk.Time)
 	s.lastArrived = pk.Arrived
+	p.answer(pk)
 	s.packets.account.most = maxAge
-	if p.ask != nil {
+	if s.heeds() {
 		s.packets.account.most = askedAge
 	}
 	s.packets.appendOne(pk)

@@ -278,3 +278,52 @@ func TestLogOfOneLongGroupOfPictures(t *testing.T) {
 		}
 	})
 }
+
+// A publisher that agrees to give key frames when asked, and does not, is taken
+// for one that cannot be asked: nobody waits for it, and the log keeps its groups
+// of pictures.
+func TestRequestsInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := packetHub(t, Options{})
+		p := publish(t, h, testName)
+		asked := 0
+		p.OnKeyRequest(func() { asked++ })
+		p.Announce(testVideo, nil)
+		s, at := &sender{t: t, p: p}, time.Duration(0)
+		s.send(s.picture(0, true))
+		runs := func(d time.Duration) {
+			for end := at + d; at < end; {
+				pass(40 * time.Millisecond)
+				at += 40 * time.Millisecond
+				s.send(s.picture(at, false))
+			}
+		}
+		r := subscribe(t, h, testName)
+		runs(time.Second)
+		if !r.RequestKey() {
+			t.Fatal("it counts as heedless before it was asked")
+		}
+		runs(2 * time.Second)
+		if r.RequestKey() || asked != 2 {
+			t.Fatalf("it counts as heeding, asked %d times", asked)
+		}
+		runs(9 * time.Second)
+		if p.stream.packets.NewestKey() < 0 {
+			t.Error("the key frame is gone")
+		}
+		late := subscribe(t, h, testName)
+		if f := next(t, late); !f.Key {
+			t.Errorf("a late reader begins with %+v", f)
+		}
+		// One that comes late answers nothing; one that comes soon does.
+		s.send(s.picture(at, true))
+		if r.RequestKey() {
+			t.Error("a key frame in turn counts as an answer")
+		}
+		runs(200 * time.Millisecond)
+		s.send(s.picture(at, true))
+		if !r.RequestKey() {
+			t.Error("it counts as heedless after an answer")
+		}
+	})
+}

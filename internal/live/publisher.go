@@ -31,7 +31,13 @@ type Publisher struct {
 	announced     bool
 
 	// Of one that brings packets.
-	ask   func()        // asks for a key frame; nil: it cannot be asked
+	ask func() // asks for a key frame; nil: it cannot be asked
+	// unanswered is the Unix ns of the first request since the last key frame,
+	// or 0; heedless says that the last one was in vain.
+	unanswered int64
+	heedless   bool
+	pictured   int64 // Arrived of the last video packet
+
 	shift [2]int64      // stream sequence number - publisher's
 	begun [2]bool       // shift is set
 	first int64         // position of its first packet

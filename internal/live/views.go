@@ -85,7 +85,7 @@ func (s *stream) readFrames(now int64) (l *log[media.Frame], ask bool) {
 	}
 	from := s.packets.Start()
 	key := s.packets.At(s.packets.NewestKey())
-	ask = s.video != nil && (key == nil || now-key.Arrived > oldKey) && s.askable()
+	ask = s.video != nil && (key == nil || now-key.Arrived > oldKey) && s.heeds()
 	if ask {
 		from = s.packets.Head()
 	}
@@ -102,6 +102,10 @@ func (s *stream) announcedAnew() bool { return s.publisher == nil || s.publisher
 // askable says whether the publisher can be asked for a key frame. The caller
 // holds s.mu.
 func (s *stream) askable() bool { return s.publisher != nil && s.publisher.ask != nil }
+
+// heeds says whether the publisher is to be expected to give a key frame when
+// asked. The caller holds s.mu.
+func (s *stream) heeds() bool { return s.askable() && !s.publisher.heedless }
 
 // assembleFrom starts to derive frames, with the packet at from. The caller
 // holds s.mu.

@@ -95,16 +95,27 @@ func (sh *shard) keyFrame(v *viewer, now int64) {
 
 // askAgain asks for a key frame as long as one of the group's viewers waits, or
 // misses what was given up. One whose connection is full is no reason to send
-// the others more.
-func (g *group) askAgain(now int64) {
+// the others more. Where none is to be expected, those who have seen nothing yet
+// get the group of pictures that there is.
+func (sh *shard) askAgain(g *group, now int64) {
 	if g.missed != nothing && !g.lacks(g.missed) {
 		g.missed = nothing
 	}
 	missed := g.missed != nothing && g.hopeless(g.missed, now)
+	asked, heeded := false, false
 	for _, v := range g.viewers {
-		if missed || v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort {
-			v.session.reader.RequestKey()
+		waits := v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort
+		if !waits && !missed {
+			continue
+		}
+		if !asked {
+			asked, heeded = true, v.session.reader.RequestKey()
+		}
+		if heeded {
 			return
+		}
+		if waits && !v.began && g.packets.NewestKey() >= 0 {
+			sh.rewind(g, v, now)
 		}
 	}
 }
@@ -114,7 +125,7 @@ func (g *group) askAgain(now int64) {
 func (sh *shard) report() {
 	now := time.Now().UnixNano()
 	for _, g := range sh.groups {
-		g.askAgain(now)
+		sh.askAgain(g, now)
 		if g.offset == 0 {
 			continue
 		}

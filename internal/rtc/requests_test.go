@@ -109,7 +109,7 @@ func TestKeyFrameRequests(t *testing.T) {
 	soon, later := b.now.Add(givenUp).UnixNano(), b.now.Add(givenUp+1).UnixNano()
 	drained(b.src.asked)
 	tired := func(at int64) bool { // requests within 500 ms are one: the wish shows in the group
-		g.askAgain(at)
+		b.sh.askAgain(g, at)
 		return g.missed != nothing && g.hopeless(g.missed, at)
 	}
 	b.sh.repair(v, &command{ssrc: v.video.ssrc, lost: []uint16{missing - 1, missing + 1}}, later)
@@ -187,7 +187,7 @@ func TestAskedAgain(t *testing.T) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			g.askAgain(time.Now().UnixNano())
+			b.sh.askAgain(g, time.Now().UnixNano())
 			select {
 			case <-b.src.asked:
 				return true
@@ -207,6 +207,46 @@ func TestAskedAgain(t *testing.T) {
 	v.wait(media.VP8, 1)
 	if !v.deaf || asks() {
 		t.Fatal("a key frame is asked for that the viewer cannot show")
+	}
+}
+
+// A viewer that waits for a key frame that the publisher does not give is shown
+// the group of pictures that there is.
+func TestJoinHeedless(t *testing.T) {
+	b := newPacketBench(t, true)
+	b.now = time.Now().Add(-3 * time.Second)
+	at := time.Duration(0)
+	write := func(until time.Duration) {
+		for ; at < until; at += pictureEvery {
+			b.src.write(b.src.picture(at, at == 0, 5000, b.now.Add(at))...)
+		}
+	}
+	write(3 * time.Second)
+	v := b.viewer(videoOnly())
+	b.sh.join(v, b.now.Add(at).UnixNano())
+	if len(b.src.asked) != 1 || v.phase != awaitKey {
+		t.Fatalf("asked %d times, phase %d", len(b.src.asked), v.phase)
+	}
+	g := b.sh.groups[v.packets]
+	write(4 * time.Second)
+	b.turn(at)
+	b.sh.askAgain(g, b.now.Add(at).UnixNano())
+	if v.phase != awaitKey {
+		t.Fatal("the viewer does not wait for the answer")
+	}
+	write(6 * time.Second)
+	b.turn(at)
+	b.sh.askAgain(g, b.now.Add(at).UnixNano())
+	b.turn(at)
+	b.wants(v, 0)
+	if v.phase == awaitKey {
+		t.Fatal("the viewer still waits")
+	}
+	// The next one does not wait at all.
+	next := b.viewer(videoOnly())
+	b.sh.join(next, b.now.Add(at).UnixNano())
+	if next.phase == awaitKey {
+		t.Fatal("the next viewer waits")
 	}
 }
 
