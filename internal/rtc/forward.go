@@ -6,6 +6,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	wire "millrace/internal/wire/rtp"
 	"millrace/internal/wire/sdp"
 )
 
@@ -109,7 +110,7 @@ func (sh *shard) forwardAudio(g *group) {
 				continue
 			}
 			if v.audio.format.Framing == sdp.FramingLATM && latm == nil {
-				latm = latmFromADTS(pk.Payload, pk.Start)
+				latm = wire.LATMFromADTS(pk.Payload, pk.Start)
 			}
 			v.sendAudio(sh.out, pk, latm)
 			sh.began(v)

@@ -201,13 +201,3 @@ func (*tape) SetReadDeadline(time.Time) error { return nil }
 func (c *tape) RemoteAddr() net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5}
 }
-
-func FuzzLATM(f *testing.F) {
-	f.Add([]byte{0xff, 0xf1, 0x50, 0x80, 0x01, 0x1f, 0xfc}, true)
-	f.Add([]byte{0xff, 0xf1, 0x50, 0x80, 0x00, 0x1f, 0xfc, 1}, true)
-	f.Fuzz(func(t *testing.T, b []byte, start bool) {
-		if out := latmFromADTS(b, start); len(out) > len(b)+40 {
-			t.Fatalf("%d bytes became %d", len(b), len(out))
-		}
-	})
-}

@@ -236,23 +236,6 @@ func checkAAC(t testing.TB, framing string, config aac.Config, payload []byte, k
 	}
 }
 
-// A fragment of AAC that looks like a header is none.
-func TestLATMFragments(t *testing.T) {
-	config, err := aac.ParseConfig(testAAC.Config)
-	must(t, err)
-	unit := bytes.Repeat([]byte{0xff, 0xf1, 0x50, 0x80}, 1000)
-	adts, err := aac.AppendADTS(nil, config, len(unit))
-	must(t, err)
-	whole := append(adts, unit...)
-	got := latmFromADTS(whole[:1150+1], true)
-	got = append(got, latmFromADTS(whole[1150+1:2300+1], false)...)
-	got = append(got, latmFromADTS(whole[2300+1:], false)...)
-	want := append(aac.AppendPayloadLength(nil, len(unit)), unit...)
-	if !bytes.Equal(got, want) {
-		t.Fatalf("%d bytes, want %d", len(got), len(want))
-	}
-}
-
 // B-frames that nobody announced end the sessions of those who cannot show them.
 func TestBFramesMidStream(t *testing.T) {
 	t.Parallel()

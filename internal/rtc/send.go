@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"millrace/internal/media"
+	wire "millrace/internal/wire/rtp"
 	"millrace/internal/wire/sdp"
 )
 
@@ -98,7 +99,7 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 	}
 	payload := pk.Payload
 	if f.Framing == sdp.FramingLATM {
-		payload = latmFromADTS(payload, pk.Start)
+		payload = wire.LATMFromADTS(payload, pk.Start)
 	}
 	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
 	o.arena = o.arena[:from+maxHeader+2+len(payload)]

@@ -50,3 +50,20 @@ func ADTSFromLATM(config, payload []byte) ([]byte, bool) {
 	}
 	return append(out, au...), true
 }
+
+// LATMFromADTS is the inverse: it turns the payload of a packet with an ADTS
+// frame, or the first piece of one (start), into its form under RFC 6416 with
+// cpresent=0, in own memory: the PayloadLengthInfo takes the header's place.
+// Later pieces, and what is no ADTS frame, it returns as they are.
+func LATMFromADTS(payload []byte, start bool) []byte {
+	if !start {
+		return payload
+	}
+	h, err := aac.ParseADTS(payload)
+	if err != nil || len(payload) < h.HeaderSize {
+		return payload
+	}
+	n := h.FrameSize - h.HeaderSize
+	out := aac.AppendPayloadLength(make([]byte, 0, len(payload)+n/255), n)
+	return append(out, payload[h.HeaderSize:]...)
+}

@@ -80,3 +80,42 @@ func FuzzADTSFromLATM(f *testing.F) {
 		}
 	})
 }
+
+// A fragment of AAC that looks like a header is none.
+func TestLATMFragments(t *testing.T) {
+	config, err := aac.ParseConfig(testAAC.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := bytes.Repeat([]byte{0xff, 0xf1, 0x50, 0x80}, 1000)
+	adts, err := aac.AppendADTS(nil, config, len(unit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := append(adts, unit...)
+	got := LATMFromADTS(whole[:1150+1], true)
+	got = append(got, LATMFromADTS(whole[1150+1:2300+1], false)...)
+	got = append(got, LATMFromADTS(whole[2300+1:], false)...)
+	want := append(aac.AppendPayloadLength(nil, len(unit)), unit...)
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes, want %d", len(got), len(want))
+	}
+}
+
+// A header with a checksum goes away whole.
+func TestLATMOfChecksum(t *testing.T) {
+	adts := []byte{0xff, 0xf0, 0x50, 0x80, 0x01, 0x7f, 0xfc, 0xaa, 0xbb, 1, 2}
+	if got := LATMFromADTS(adts, true); !bytes.Equal(got, []byte{2, 1, 2}) {
+		t.Fatalf("%x", got)
+	}
+}
+
+func FuzzLATMFromADTS(f *testing.F) {
+	f.Add([]byte{0xff, 0xf1, 0x50, 0x80, 0x01, 0x1f, 0xfc}, true)
+	f.Add([]byte{0xff, 0xf1, 0x50, 0x80, 0x00, 0x1f, 0xfc, 1}, true)
+	f.Fuzz(func(t *testing.T, b []byte, start bool) {
+		if out := LATMFromADTS(b, start); len(out) > len(b)+40 {
+			t.Fatalf("%d bytes became %d", len(b), len(out))
+		}
+	})
+}
