@@ -120,8 +120,8 @@ func Listen(cfg Config, log *slog.Logger, m *Metrics) (*Server, error) {
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	for i, sock := range s.sockets {
-		s.shards = append(s.shards, newShard(s, i, sock))
+	for _, sock := range s.sockets {
+		s.shards = append(s.shards, newShard(s, sock))
 	}
 	s.candidates, err = s.announced()
 	if err != nil {

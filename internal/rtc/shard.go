@@ -13,7 +13,6 @@ import (
 // through its inbox.
 type shard struct {
 	server *Server
-	index  int
 	wake   chan struct{}
 
 	mu    sync.Mutex
@@ -53,9 +52,9 @@ const (
 	reportTurns = 10 // a viewer's reports are reportTurns ticks apart
 )
 
-func newShard(s *Server, index int, sock *socket) *shard {
+func newShard(s *Server, sock *socket) *shard {
 	return &shard{
-		server: s, index: index, wake: make(chan struct{}, 1),
+		server: s, wake: make(chan struct{}, 1),
 		out: newOutbox(sock), groups: map[*live.Packets]*group{},
 	}
 }

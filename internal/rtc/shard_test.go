@@ -42,7 +42,7 @@ func newBench(t testing.TB, method SendMethod) *bench {
 		log: slog.New(b.ledger), metrics: NewMetrics(prometheus.NewRegistry()),
 		ufrags: map[string]*session{}, ids: map[string]*session{}, addrs: map[netip.AddrPort]*session{},
 	}
-	b.sh = newShard(s, 0, sockets[0])
+	b.sh = newShard(s, sockets[0])
 	b.pub, err = b.hub.Publish(testName, "test", "")
 	must(t, err)
 	b.pub.Announce(testVideo, testOpus)
