@@ -468,7 +468,7 @@ func TestRateIsTold(t *testing.T) {
 	}
 	st.hear(func(p rtcp.Packet) bool {
 		fir, is := p.(*rtcp.FullIntraRequest)
-		return is && len(fir.FIR) == 1 && fir.FIR[0].SSRC == videoSSRC
+		return is && fir.MediaSSRC == 0 && len(fir.FIR) == 1 && fir.FIR[0].SSRC == videoSSRC
 	})
 }
 

@@ -116,8 +116,8 @@ func (in *ingest) askKey(l *layer, now int64) {
 		return
 	}
 	l.wish.fir++
-	in.tell(&rtcp.FullIntraRequest{
-		SenderSSRC: in.ssrc, MediaSSRC: l.ssrc, FIR: []rtcp.FIREntry{{SSRC: l.ssrc, SequenceNumber: l.wish.fir}},
+	in.tell(&rtcp.FullIntraRequest{ // its entry alone names the source (RFC 5104 section 4.3.1.2)
+		SenderSSRC: in.ssrc, FIR: []rtcp.FIREntry{{SSRC: l.ssrc, SequenceNumber: l.wish.fir}},
 	})
 }
 
