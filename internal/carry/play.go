@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 // Play is what the command of that name does.
 type Play struct {
 	URL string
-	// Format is "flv" or "mpegts".
+	// Format is "flv" or "mpegts"; "" leaves it to the name of the file, and
+	// then to the sound.
 	Format string
 	// Path is the file to write; "" or "-" is Out.
 	Path string
@@ -30,20 +33,26 @@ type Play struct {
 // Run plays until ctx ends, For is over or nobody reads the output any more,
 // none of which is an error, or until the stream has ended.
 func (p *Play) Run(ctx context.Context) (err error) {
-	out := p.Out
-	if p.Path != "" && p.Path != "-" {
-		f, err := os.Create(p.Path)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		out = f
-	} else if isTerminal(out) {
-		return errors.New("standard output is a terminal: pipe it, as in\n  millrace play " + p.URL + " | ffplay -\nor name a file with -o")
+	toFile := p.Path != "" && p.Path != "-"
+	if !toFile && isTerminal(p.Out) {
+		return errors.New("standard output is a terminal: pipe it, as in\n  millrace play '" + p.URL + "' | ffplay -\nor name a file with -o")
 	}
 	player, err := client.Play(ctx, p.URL, p.Options)
 	if err != nil {
 		return ended(ctx, err)
+	}
+	out := p.Out
+	if toFile { // only now: a stream that is not there costs no recording
+		f, err := os.Create(p.Path)
+		if err != nil {
+			return errors.Join(err, player.Close())
+		}
+		defer func() {
+			if e := f.Close(); err == nil {
+				err = e
+			}
+		}()
+		out = f
 	}
 	stop := p.Line.follow(player.Stats)
 	err = p.copy(ctx, player, out)
@@ -67,7 +76,7 @@ func (p *Play) copy(ctx context.Context, player *client.Player, out io.Writer) e
 		ctx, cancel = context.WithTimeout(ctx, p.For)
 		defer cancel()
 	}
-	s, err := newSink(p.Format, out, player.Tracks(), media.Time(u.DTS))
+	s, err := newSink(p.format(player.Tracks()), out, player.Tracks(), media.Time(u.DTS))
 	if err != nil {
 		return err
 	}
@@ -79,4 +88,22 @@ func (p *Play) copy(ctx context.Context, player *client.Player, out io.Writer) e
 			return err
 		}
 	}
+}
+
+// format is the container: what was asked for, what the file is called after, or
+// what players can read. FLV with Opus is news to most of them.
+func (p *Play) format(tracks []*client.Track) string {
+	if p.Format != "" {
+		return p.Format
+	}
+	switch strings.ToLower(filepath.Ext(p.Path)) {
+	case ".ts", ".mts", ".m2ts":
+		return "mpegts"
+	case ".flv":
+		return "flv"
+	}
+	if audio := pick(tracks, client.Audio); audio != nil && audio.Codec == client.Opus {
+		return "mpegts"
+	}
+	return "flv"
 }

@@ -29,9 +29,18 @@ const endWait = 300 * time.Millisecond
 
 // Run publishes until the input or ctx ends, neither of which is an error.
 func (p *Publish) Run(ctx context.Context) error {
-	src, err := p.Input.open(ctx)
+	in := p.Input
+	if !in.isFile() {
+		if isTerminal(in.Stdin) {
+			return errors.New("standard input is a terminal: pipe FLV or MPEG-TS into it, or name a file with -i")
+		}
+		if in.Stdin != nil {
+			in.Stdin = interruptible(ctx, in.Stdin)
+		}
+	}
+	src, err := in.open(ctx)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	o := client.PublishOptions{LATM: p.LATM, Connection: p.Connection}
 	o.Video, o.Audio = src.tracks()

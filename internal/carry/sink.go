@@ -73,6 +73,7 @@ type tsSink struct {
 	out    oneWrite
 	mux    mpegts.Writer
 	tracks [2]*mpegts.Track
+	codecs [2]client.Codec // that the tables name
 	base   media.Time
 }
 
@@ -114,7 +115,7 @@ func newTSSink(w io.Writer, tracks []*client.Track, base media.Time) (*tsSink, e
 			c.Config = config
 			m.Codec = c
 		}
-		s.tracks[t.Kind] = m
+		s.tracks[t.Kind], s.codecs[t.Kind] = m, t.Codec
 		s.mux.Tracks = append(s.mux.Tracks, m)
 	}
 	s.mux.W = &s.out
@@ -128,6 +129,9 @@ func (s *tsSink) write(u *client.AccessUnit) error {
 	t := s.tracks[u.Kind]
 	if t == nil {
 		return nil // began after the tables were written
+	}
+	if now := u.Track; now != nil && now.Codec != s.codecs[u.Kind] {
+		return fmt.Errorf("the %s changed from %s to %s, which MPEG-TS that has begun cannot take: play again, or use --format flv", u.Kind, s.codecs[u.Kind], now.Codec)
 	}
 	dts, pts := s.ticks(media.Time(u.DTS)), s.ticks(media.Time(u.PTS))
 	var err error

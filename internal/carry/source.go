@@ -44,11 +44,15 @@ const (
 
 // open finds out what the input is and reads its head.
 func (in *Input) open(ctx context.Context) (source, error) {
-	reader, shut := in.Stdin, func() error { return nil }
+	reader, shut, regular := in.Stdin, func() error { return nil }, false
 	if in.isFile() {
 		f, err := os.Open(in.Path)
 		if err != nil {
 			return nil, err
+		}
+		// A pipe that has a name is a pipe.
+		if about, err := f.Stat(); err == nil {
+			regular = about.Mode().IsRegular()
 		}
 		reader, shut = f, f.Close
 	}
@@ -77,7 +81,7 @@ func (in *Input) open(ctx context.Context) (source, error) {
 		_ = shut()
 		return nil, err
 	}
-	if in.isFile() {
+	if regular {
 		s = &ordered{source: s}
 	}
 	return s, nil
