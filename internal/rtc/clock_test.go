@@ -99,8 +99,12 @@ func TestClocksStayInStep(t *testing.T) {
 func TestClocksBeforeReports(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
-		v, a := pairOf(func() time.Duration { return time.Duration(dice.ExpFloat64() * float64(15*time.Millisecond)) })
-		v.late = func() time.Duration { return time.Duration(dice.ExpFloat64() * float64(25*time.Millisecond)) }
+		// No later than what three seconds of slewing make good.
+		late := func(mean time.Duration) func() time.Duration {
+			return func() time.Duration { return min(time.Duration(dice.ExpFloat64()*float64(mean)), 120*time.Millisecond) }
+		}
+		v, a := pairOf(late(15 * time.Millisecond))
+		v.late = late(25 * time.Millisecond)
 		v.first, a.first = uint32(dice.Uint64()), uint32(dice.Uint64())
 		for at := time.Second; at < 6*time.Second; at += 20 * time.Millisecond {
 			a.emit(t, at)

@@ -136,11 +136,9 @@ func TestPlayBySendMethod(t *testing.T) {
 			r := newRoom(t, Config{Send: method})
 			r.broadcast(testName, ordinary)
 			c := r.watch(wish{})
-			was := c.see()
+			shown := pursuit{t: t, was: c.see()}
 			for range 30 {
-				s := c.see()
-				checkContiguous(t, was, s, pictureEvery)
-				was = s
+				shown.check(c.see())
 			}
 			if got := r.server.sockets[0].method; got != method {
 				t.Fatalf("the server sends by %s", got)
@@ -198,14 +196,12 @@ func TestManyViewers(t *testing.T) {
 		clients = append(clients, r.watch(wish{name: name}))
 	}
 	for _, c := range clients {
-		was := c.see()
-		if !was.key {
+		shown := pursuit{t: t, was: c.see()}
+		if !shown.was.key {
 			t.Fatal("begins without a key frame")
 		}
 		for range 5 {
-			s := c.see()
-			checkContiguous(t, was, s, pictureEvery)
-			was = s
+			shown.check(c.see())
 		}
 	}
 	for i, c := range clients {
