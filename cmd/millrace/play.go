@@ -12,7 +12,7 @@ import (
 
 type playCommand struct {
 	URL      string        `arg:"" help:"What: artc://host/app/stream, or a WHEP URL as http://host/whep/app/stream."`
-	Format   string        `default:"flv" enum:"flv,mpegts" help:"One of ${enum}."`
+	Format   string        `placeholder:"FORMAT" enum:",flv,mpegts" default:"" help:"flv or mpegts. As the file's name ends, otherwise; and mpegts for Opus, which few players know in FLV."`
 	Output   string        `short:"o" default:"-" placeholder:"FILE" help:"Write to a file and not to standard output."`
 	Duration time.Duration `placeholder:"DURATION" help:"End after this time, as in 10s."`
 	LATM     bool          `name:"latm" help:"Ask for AAC in LATM and not in ADTS."`
