@@ -3,12 +3,14 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -38,7 +40,7 @@ type peer struct {
 
 // newPeer makes a transport that nothing has been asked for yet.
 func newPeer(x *exchange, engine *webrtc.MediaEngine, ic *interceptor.Registry) (*peer, error) {
-	var se webrtc.SettingEngine
+	se := webrtc.SettingEngine{LoggerFactory: quiet()}
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetIncludeLoopbackCandidate(x.address.local())
 	se.SetICETimeouts(silence, failure, checkEvery)
@@ -60,6 +62,12 @@ func newPeer(x *exchange, engine *webrtc.MediaEngine, ic *interceptor.Registry) 
 		}
 	})
 	return p, nil
+}
+
+// quiet is what the libraries log with: what concerns a program is returned to
+// it, and its standard error is its own.
+func quiet() *logging.DefaultLoggerFactory {
+	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 }
 
 func (p *peer) fail(err error) {

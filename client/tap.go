@@ -43,14 +43,15 @@ func (t *tap) BindRemoteStream(_ *interceptor.StreamInfo, r interceptor.RTPReade
 // registry is what a player's connection does by itself: reports and
 // transport-wide feedback.
 func (t *tap) registry() (*interceptor.Registry, error) {
+	silent := quiet()
 	ic := &interceptor.Registry{}
 	ic.Add(t)
-	reports, err := report.NewReceiverInterceptor()
+	reports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(silent))
 	if err != nil {
 		return nil, err
 	}
 	ic.Add(reports)
-	wide, err := twcc.NewSenderInterceptor()
+	wide, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(silent))
 	if err != nil {
 		return nil, err
 	}
