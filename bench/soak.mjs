@@ -22,6 +22,12 @@ const minutes = Number(process.argv[2] || 30);
 const drifts = [200, -200]; // ppm
 const settling = 20_000; // ms, in which viewers find their delay
 
+/** Sound that nobody needs to convert, and a container that holds nothing back. */
+const format = [
+  '-y', '-c:a', 'libopus', '-b:a', '96k', '-frame_duration', '20',
+  '-f', 'mpegts', '-muxdelay', '0', '-muxpreload', '0', '-pes_payload_size', '0', '-flush_packets', '1',
+];
+
 const lab = new Lab();
 try {
   const { server, page, open } = await house(lab);
@@ -29,11 +35,11 @@ try {
   const viewers = [];
   for (const [i, ppm] of drifts.entries()) {
     const links = await server.links(`live/drift${i}`);
-    const pipe = join(scratch, `drift${i}.flv`);
+    const pipe = join(scratch, `drift${i}.ts`);
     execFileSync('mkfifo', [pipe]);
     const factor = 1 + ppm / 1e6;
     const stamps = ['v', 'a'].flatMap((kind) => [`-bsf:${kind}`, `setts=pts=PTS*${factor}:dts=DTS*${factor}`]);
-    await Source.start(lab, pipe, ['-y', '-flush_packets', '1', ...stamps]);
+    await Source.start(lab, pipe, [...format, ...stamps]);
     const sender = lab.start(binary, ['publish', links.publish.whip, '-i', pipe, '--fast', '--wait']);
     sender.ended.then((status) => console.error(`soak: publisher of ${ppm} ppm ended with ${status}: ${sender.err.slice(-300)}`));
     viewers.push({ ppm, page: i === 0 ? page : (await open()).page, url: links.play.whep, minutes: [] });
@@ -76,7 +82,7 @@ async function report(viewers, { at, load: first }) {
   return `# Drifting publishers
 
 Made by \`make soak\`, at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, of commit ${commit}; ${minutes} minutes.
-Load average at the start ${first}, at the end ${load()}. ffmpeg → \`millrace publish\` (WHIP) → server → Chromium (WHEP), barcode to barcode,
+Load average at the start ${first}, at the end ${load()}. ffmpeg (H264, Opus) → \`millrace publish\` (WHIP) → server → Chromium (WHEP), barcode to barcode,
 with sound. The delay must stay within 50 ms of the start.
 
 ${table(['publisher clock', 'p50 of the first minute, ms', 'of the last', 'difference', 'holds'], verdicts)}
