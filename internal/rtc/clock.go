@@ -8,8 +8,9 @@ import (
 
 // A publisher's tracks have RTP clocks of their own. Before it tells how they
 // belong together, its promptest packets do: what arrives early was hardly
-// delayed. Its sender reports then name one wall clock for all of them, towards
-// which the times are slewed, never stepped.
+// delayed. Its sender reports then name one wall clock for all of them. Sound
+// keeps its own times to the sample, as its packets must follow each other
+// without a gap; those of pictures are slewed, never stepped, to where the sound is.
 
 const (
 	slewShare     = 20                     // at most 1/20 of the time that passes: 1 ms in 20 ms
@@ -29,6 +30,7 @@ type wallClock struct {
 	offset     int64 // ns to add to the publisher's wall clock
 	set        bool
 	generation int
+	lead       *rtpClock // the sound's, which is not slewed; nil: no clock is
 }
 
 // rtpClock turns one source's RTP timestamps into times on its session's scale:
@@ -45,6 +47,7 @@ type rtpClock struct {
 	older, newer int64 // smallest arrival - local time, of the last and this window
 	opened       int64
 	bias         int64 // off - prompt, as learned from reports
+	biasBy       int   // generation of wall, counted from 1; 0: nothing learned
 	slewing      bool
 	behind       int64 // since when everything arrives too late, or -1
 
@@ -116,21 +119,34 @@ func (c *rtpClock) rebase(early, before, local int64) {
 	c.opened, c.behind, c.mapped = early+local, -1, false
 }
 
-// slew moves the times towards what the reports or, before them, the arrivals
-// say. passed is the time since the last packet.
+// slew moves the times towards where the reports or, before them, the arrivals
+// say that the sound of the same moment is. passed is the time since the last
+// packet.
 func (c *rtpClock) slew(passed int64) {
-	target := c.prompt() + c.bias
-	if c.mapped && c.wall.set && c.mappedBy == c.wall.generation {
-		target = c.mapping + c.wall.offset
+	lead := c.wall.lead
+	if passed <= 0 || lead == nil || lead == c || !lead.began {
+		return
 	}
-	diff := target - c.off
+	diff := lead.off + c.after(lead) - c.off
 	size := max(diff, -diff)
-	c.slewing = size > int64(slewFrom) || c.slewing && size > int64(slewTo)
-	if passed <= 0 || !c.slewing {
+	if c.slewing = size > int64(slewFrom) || c.slewing && size > int64(slewTo); !c.slewing {
 		return
 	}
 	most := passed / slewShare
 	c.off += max(-most, min(most, diff))
+}
+
+// after is how much more than to the lead's local times is to be added to c's.
+func (c *rtpClock) after(lead *rtpClock) int64 {
+	now := c.wall.generation
+	if c.mapped && lead.mapped && c.mappedBy == now && lead.mappedBy == now {
+		return c.mapping - lead.mapping
+	}
+	d := c.prompt() - lead.prompt()
+	if c.biasBy != 0 && c.biasBy == lead.biasBy {
+		d += c.bias - lead.bias
+	}
+	return d
 }
 
 // nudge moves the times so that ts is at t, from where they are slewed back.
@@ -162,5 +178,5 @@ func (c *rtpClock) report(wall int64, ts uint32) {
 	}
 	c.suspected = 0
 	c.mapping, c.mapped, c.mappedBy = m, true, c.wall.generation
-	c.bias = off - c.prompt()
+	c.bias, c.biasBy = off-c.prompt(), c.wall.generation+1
 }

@@ -53,6 +53,9 @@ func (in *ingest) settle(src *source, h *rtp.Header, payload []byte, now moment)
 		track: t, order: order, ssrc: src.ssrc, told: told, seen: now.since,
 		clock: rtpClock{rate: int64(s.ClockRate), wall: &in.wall},
 	}
+	if t.kind == media.Audio {
+		in.wall.lead = &l.clock
+	}
 	t.layers[order], src.layer = l, l
 	return true
 }
