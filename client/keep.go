@@ -18,7 +18,13 @@ type keeper struct {
 	policy  Reconnect
 	count   *counters
 	connect func(ctx context.Context) (connection, error)
+	tries   int // attempts since a connection was last steady
 }
+
+// steady is how long a connection lasts that makes the attempts count anew. One
+// that is cut sooner, as where two publishers push each other aside, is followed
+// by ever longer pauses.
+const steady = 10 * time.Second
 
 // first makes the first connection.
 func (k *keeper) first(ctx context.Context) (connection, error) {
@@ -34,7 +40,11 @@ func (k *keeper) first(ctx context.Context) (connection, error) {
 func (k *keeper) run(ctx context.Context, c connection) error {
 	for {
 		k.count.note(Connected, nil)
+		began := time.Now()
 		err := c.serve(ctx)
+		if time.Since(began) >= steady {
+			k.tries = 0
+		}
 		if ctx.Err() != nil {
 			return ErrClosed
 		}
@@ -49,9 +59,10 @@ func (k *keeper) run(ctx context.Context, c connection) error {
 
 // again makes a connection after err.
 func (k *keeper) again(ctx context.Context, err error) (connection, error) {
-	for n := range k.policy.attempts() {
+	for k.tries < k.policy.attempts() {
 		k.count.note(Connecting, err)
-		pause := time.NewTimer(k.policy.pause(n))
+		pause := time.NewTimer(k.policy.pause(k.tries))
+		k.tries++
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

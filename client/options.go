@@ -42,7 +42,8 @@ type Reconnect struct {
 	// Initial makes Publish and Play themselves try as often, for instance to
 	// wait for a stream that nobody publishes yet.
 	Initial bool
-	// Attempts is how many in a row may fail. 0 means 10.
+	// Attempts is how many in a row may fail, or make a connection that is cut
+	// within ten seconds. 0 means 10.
 	Attempts int
 	// Least and Most bound the pause before an attempt, which doubles from one
 	// to the next and varies by a quarter. 0 means 250 ms and 5 s.

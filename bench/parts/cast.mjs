@@ -1,9 +1,10 @@
 // From a browser by WHIP to the server and by WHEP to a browser, beside two
 // connections in one page with nothing between them.
 
+import { cpus } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { binary, freePorts, Lab } from '../lib/lab.mjs';
+import { binary, freePorts, Lab, says } from '../lib/lab.mjs';
 import { Link } from '../lib/link.mjs';
 import { median, ms, short, spread, table } from '../lib/numbers.mjs';
 import { forwarding, house, passed } from '../lib/theatre.mjs';
@@ -67,21 +68,28 @@ async function run() {
   const lab = new Lab();
   try {
     const [rtc] = await freePorts(1);
-    const { server, links, page } = await house(lab, { args: ['--rts-mode', 'half-second', `--rtc-addr=127.0.0.1:${rtc}`] });
+    const { server, page } = await house(lab, { args: ['--rts-mode', 'half-second', `--rtc-addr=127.0.0.1:${rtc}`] });
     const floor = (sound) => page.evaluate(([w, s, o]) => globalThis.measure.floor(w, s, o), [warm / 2, span, { sound }]);
-    const cast = (options) => page.evaluate(([o, w, s]) => globalThis.measure.cast(o, w, s), [{ whip: links.publish.whip, whep: links.play.whep, ...options }, warm, span]);
+    // A stream for each way: one that lingers still has the tracks of the way before.
+    const cast = async (way, options) => {
+      const { publish, play } = await server.links(`live/${way}`);
+      const all = { whip: publish.whip, whep: play.whep, ...options };
+      const seen = of(await page.evaluate(([o, w, s]) => globalThis.measure.cast(o, w, s), [all, warm, span]));
+      if (Boolean(options.sound) !== Number.isFinite(seen.stats.jitterAudio)) throw new Error(`${way}: the sound is ${seen.stats.jitterAudio}`);
+      return seen;
+    };
     const result = { floor: of(await floor(false)), floorSound: of(await floor(true)) };
-    const playing = cast({});
+    const playing = cast('plain', {});
     playing.catch(() => {}); // it is awaited below
     await pause(warm); // the join is not part of it
     const before = await forwarding(server);
-    result.plain = of(await playing);
+    result.plain = await playing;
     result.part = passed(before, await forwarding(server));
-    result.sound = of(await cast({ sound: true }));
+    result.sound = await cast('sound', { sound: true });
     const [up, down] = [lab.keep(await Link.start(rtc, conditions)), lab.keep(await Link.start(rtc, conditions))];
     const ports = { server: rtc, up: up.port, down: down.port };
-    result.lossy = of(await cast({ ports }));
-    result.lossySound = of(await cast({ ports, sound: true }));
+    result.lossy = await cast('lossy', { ports });
+    result.lossySound = await cast('lossySound', { ports, sound: true });
     if (up.lost === 0 || down.lost === 0) throw new Error('no datagram took the way through the links');
     return result;
   } finally {
@@ -91,11 +99,16 @@ async function run() {
 
 const of = ({ delays, ...rest }) => ({ ...rest, ...spread(delays) });
 
-/** A hundred viewers beside a publisher in a browser. */
+/**
+ * A hundred viewers beside a publisher in a browser. The server has core 0, all
+ * else has core 1, where there are two and there is taskset.
+ */
 async function crowd() {
   const lab = new Lab();
+  const pinned = (await says('taskset', '-acp', '1', String(process.pid))) !== undefined;
   try {
     const { server, links, page } = await house(lab, { args: ['--rts-mode', 'half-second'] });
+    if (pinned) await says('taskset', '-acp', '0', String(server.program.pid));
     await page.evaluate((url) => globalThis.measure.keepCasting(url), links.publish.whip);
     const viewers = lab.run(binary, ['bench', '--viewers', '100', '--for', '8s', '--whep', links.play.whep]);
     viewers.catch(() => {}); // it is awaited below
@@ -104,9 +117,10 @@ async function crowd() {
     const before = await forwarding(server);
     await pause(4000);
     const part = passed(before, await forwarding(server));
-    return { ...part, table: (await viewers).out };
+    return { ...part, pinned, table: (await viewers).out };
   } finally {
     await lab.close();
+    if (pinned) await says('taskset', '-acp', `0-${cpus().length - 1}`, String(process.pid));
   }
 }
 
@@ -152,7 +166,7 @@ function details(seen, hundred, back) {
     const s = r[id].stats;
     return [i + 1, name, short(s.jitterVideo), short(s.jitterAudio), short(s.decode), s.lost, s.dropped, s.freezes];
   }));
-  const [{ plain: { stats: s } }] = seen;
+  const [{ sound: { stats: s } }] = seen;
   return `### Chromium to Chromium
 
 One page draws the barcode of the clock on a canvas, 640x360 at 30 fps and at most 1 Mbit/s, publishes it by WHIP, plays it by
@@ -168,7 +182,7 @@ The browser played ${s.codecs} (\`${s.profile}\`), ${s.cipher}. What it said:
 ${table(['run', 'way', 'jitter buffer video ms', 'audio ms', 'decoding ms', 'packets lost', 'pictures dropped', 'freezes'], stats)}
 
 The server's own part, from a datagram's arrival to its last copy's send, as its metric says: 1 viewer, by run,
-${seen.map((r) => `${short(r.part.mean)} / ≤ ${short(r.part.p99)}`).join('; ')} ms (mean / p99); 100 viewers ${short(hundred.mean)} / ≤ ${short(hundred.p99)} ms. What those saw:
+${seen.map((r) => `${short(r.part.mean)} / ≤ ${short(r.part.p99)}`).join('; ')} ms (mean / p99); 100 viewers${hundred.pinned ? ', the server on one core and all else on the other,' : ''} ${short(hundred.mean)} / ≤ ${short(hundred.p99)} ms. What those saw:
 
 ${hundred.table.trim()}
 

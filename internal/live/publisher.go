@@ -43,6 +43,8 @@ type Publisher struct {
 	first int64         // position of its first packet
 	start [2]media.Time // of its first access units
 
+	known chan struct{} // closed at the first Announce
+
 	once sync.Once
 	done chan struct{}
 	err  error // set before done is closed
@@ -53,7 +55,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 	now := time.Now().UnixNano()
 	p := &Publisher{
 		stream: s, proto: proto, remote: remote,
-		heard: now, fresh: [2]bool{true, true}, done: make(chan struct{}),
+		heard: now, fresh: [2]bool{true, true}, done: make(chan struct{}), known: make(chan struct{}),
 	}
 	s.mu.Lock()
 	if s.err != nil {
@@ -90,7 +92,11 @@ func (p *Publisher) Announce(video, audio *media.Track) {
 	if s.publisher != p {
 		return
 	}
-	s.video, s.audio, p.announced = video, audio, true
+	if !p.announced {
+		p.announced = true
+		close(p.known)
+	}
+	s.video, s.audio = video, audio
 	if !s.announced {
 		s.announced = true
 		close(s.ready)

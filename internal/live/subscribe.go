@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Subscribe returns a reader of n. It waits, as long as ctx lets it, until the
@@ -47,10 +48,16 @@ func (h *Hub) join(n Name) (*Reader, error) {
 	}
 }
 
-// awaitTracks waits for the first Announce.
+// anewWait is how long a reader waits for the tracks of a publisher that goes on
+// with another's stream; after it, those of the other have to do.
+const anewWait = 2 * time.Second
+
+// awaitTracks waits for the first Announce, and of a stream that goes on for
+// that of its new publisher, who may bring other tracks.
 func (s *stream) awaitTracks(ctx context.Context) error {
 	select {
 	case <-s.ready:
+		s.awaitAnew(ctx)
 		return nil // whatever else has happened since
 	default:
 	}
@@ -61,5 +68,24 @@ func (s *stream) awaitTracks(ctx context.Context) error {
 		return s.cause()
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// awaitAnew waits for what the present publisher announces first.
+func (s *stream) awaitAnew(ctx context.Context) {
+	s.mu.Lock()
+	p := s.publisher
+	s.mu.Unlock()
+	if p == nil {
+		return
+	}
+	late := time.NewTimer(anewWait)
+	defer late.Stop()
+	select {
+	case <-p.known:
+	case <-p.done:
+	case <-s.ended:
+	case <-ctx.Done():
+	case <-late.C:
 	}
 }

@@ -100,3 +100,30 @@ func TestTakeOverAlways(t *testing.T) {
 	wantErr(t, old.Err(), ErrReplaced)
 	write(t, p, picture(0, true))
 }
+
+// Who subscribes while a new publisher has not said yet what it brings waits for
+// that, and not for ever.
+func TestSubscribeAwaitsTheNewTracks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHub(t, Options{})
+		first := publish(t, h, testName)
+		first.Announce(testVideo, nil)
+		write(t, first, picture(0, true))
+		first.Close("closed_by_peer")
+		second := publish(t, h, testName)
+		go func() {
+			pass(300 * time.Millisecond)
+			second.Announce(testVideo, testAudio)
+		}()
+		begin := time.Now()
+		if _, audio := subscribe(t, h, testName).Tracks(); audio != testAudio || time.Since(begin) != 300*time.Millisecond {
+			t.Errorf("sound is %v after %v", audio, time.Since(begin))
+		}
+		second.Close("closed_by_peer")
+		publish(t, h, testName) // says nothing
+		begin = time.Now()
+		if video, _ := subscribe(t, h, testName).Tracks(); video != testVideo || time.Since(begin) != anewWait {
+			t.Errorf("pictures are %v after %v", video, time.Since(begin))
+		}
+	})
+}
