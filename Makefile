@@ -9,6 +9,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
 FUZZTIME ?= 20s
 BENCH    ?= .
 MINUTES  ?= 30
+PPM      ?= 200
 ARGS     ?= --demo
 
 .PHONY: run build deps test test-go test-web test-browser web check lint bench soak fuzz clean
@@ -62,7 +63,7 @@ bench: deps build
 
 # Half an hour with publishers whose clocks run 200 ppm fast and slow.
 soak: deps build
-	node bench/soak.mjs $(MINUTES)
+	node bench/soak.mjs $(MINUTES) $(PPM)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

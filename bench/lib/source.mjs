@@ -33,9 +33,14 @@ export class Source {
   /** When the first frame was due, ms since the epoch. */
   began = 0;
 
-  /** Publishes to an RTMP address, or writes to a file, until stop(). `more` are further arguments of the output. */
-  static async start(lab, url, more = []) {
+  /**
+   * Publishes to an RTMP address, or writes to a file, until stop(). `more` are
+   * further arguments of the output; `ppm` is by how much its clock runs fast:
+   * pictures, and the sound that follows them, come so much more often than they say.
+   */
+  static async start(lab, url, { more = [], ppm = 0 } = {}) {
     const source = new Source();
+    source.rate = fps * (1 + ppm / 1e6);
     source.code = await barcode();
     source.program = lab.start(process.env.FFMPEG ?? 'ffmpeg', [...input, ...encoder, ...more, url], { input: true });
     source.program.child.stdin.on('error', () => {}); // how it ended is in its status
@@ -48,7 +53,7 @@ export class Source {
     const pipe = this.program.child.stdin;
     this.began = Date.now();
     for (let n = 0; !this.#stopping && this.program.status === undefined; n++) {
-      const due = this.began + n * 1000 / fps;
+      const due = this.began + n * 1000 / this.rate;
       while (Date.now() < due) await pause(due - Date.now());
       this.#draw(frame, n);
       this.late.push(Date.now() - due);
