@@ -140,34 +140,42 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// stub is a connection that ends at once.
-type stub struct{ err error }
+// ending is a connection that ends by itself.
+type ending struct {
+	err   error
+	after time.Duration
+}
 
-func (s stub) serve(context.Context) error { return s.err }
+func (e ending) serve(context.Context) error {
+	<-time.After(e.after)
+	return e.err
+}
 
 func TestKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		k := keeper{policy: Reconnect{Attempts: 3}, count: &counters{}}
+		k := &keeper{policy: Reconnect{Attempts: 3}, count: &counters{}}
 		k.connect = func(context.Context) (connection, error) {
 			if calls++; calls == 2 {
-				return stub{ErrLost}, nil
+				return ending{ErrLost, steady}, nil
 			}
 			return nil, &StatusError{Status: 503}
 		}
 		var status *StatusError
-		err := k.run(t.Context(), stub{ErrGoodbye})
+		err := k.run(t.Context(), ending{ErrGoodbye, 0})
 		if !errors.As(err, &status) || calls != 5 || k.count.stats().Reconnects != 1 {
 			t.Errorf("%v after %d calls: %+v", err, calls, k.count.stats())
 		}
 		calls = 0
+		k = &keeper{policy: Reconnect{Attempts: 3}, count: &counters{}}
 		k.connect = func(context.Context) (connection, error) { calls++; return nil, &StatusError{Status: 406} }
-		if err = k.run(t.Context(), stub{ErrLost}); !errors.As(err, &status) || calls != 1 {
+		if err = k.run(t.Context(), ending{ErrLost, 0}); !errors.As(err, &status) || calls != 1 {
 			t.Errorf("%v after %d calls", err, calls)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		k = &keeper{policy: Reconnect{Attempts: 3}, count: &counters{}}
 		k.connect = func(context.Context) (connection, error) { cancel(); return nil, ErrLost }
-		if err = k.run(ctx, stub{ErrLost}); !errors.Is(err, ErrClosed) {
+		if err = k.run(ctx, ending{ErrLost, 0}); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
 	})
