@@ -66,18 +66,25 @@ export class Server {
     return JSON.parse(stdout);
   }
 
-  /** One metric's value, all its labels' added up; 0 when it is not there. */
-  async metric(name, labels = '') {
+  /** All metrics at one moment: a function from a name, and a part of the labels, to the sum of the values. */
+  async metrics() {
     const token = (await readFile(join(this.#keep, 'admin-token'), 'utf8')).trim();
     const answer = await fetch(`http://127.0.0.1:${this.ports.admin}/metrics`, { headers: { Authorization: `Bearer ${token}` } });
     if (!answer.ok) throw new Error(`metrics: ${answer.status}`);
-    const text = await answer.text();
-    let sum = 0;
-    for (const line of text.split('\n')) {
-      const [, found, of = '', value] = /^([a-z_]+)(\{.*\})? (\S+)$/.exec(line) ?? [];
-      if (found === name && of.includes(labels)) sum += Number(value);
-    }
-    return sum;
+    const lines = (await answer.text()).split('\n');
+    return (name, labels = '') => {
+      let sum = 0;
+      for (const line of lines) {
+        const [, found, of = '', value] = /^([a-z_]+)(\{.*\})? (\S+)$/.exec(line) ?? [];
+        if (found === name && of.includes(labels)) sum += Number(value);
+      }
+      return sum;
+    };
+  }
+
+  /** One metric's value, all its labels' added up; 0 when it is not there. */
+  async metric(name, labels = '') {
+    return (await this.metrics())(name, labels);
   }
 
   /** Hands the data directory on to a server that starts again with it. */
