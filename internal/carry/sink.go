@@ -68,6 +68,9 @@ func (s *flvSink) write(u *client.AccessUnit) error {
 // reference runs before it.
 const tsStart = tsClock
 
+// firstPID is that of the first track, the least that is free for use.
+const firstPID = 256
+
 // tsSink writes MPEG-TS.
 type tsSink struct {
 	out    oneWrite
@@ -100,36 +103,69 @@ func (o *oneWrite) flush() error {
 func newTSSink(w io.Writer, tracks []*client.Track, base media.Time) (*tsSink, error) {
 	s := &tsSink{out: oneWrite{w: w}, base: base}
 	for _, t := range tracks {
-		m := &mpegts.Track{}
-		switch t.Codec {
-		case client.H264:
-			m.Codec = &codecs.H264{}
-		case client.Opus:
-			m.Codec = &codecs.Opus{ChannelCount: t.Channels}
-		default:
-			c := &codecs.MPEG4Audio{}
-			var config mpeg4audio.AudioSpecificConfig
-			if err := config.Unmarshal(t.Config); err != nil {
-				return nil, fmt.Errorf("write MPEG-TS: AAC: %w", err)
-			}
-			c.Config = config
-			m.Codec = c
+		if err := s.add(t); err != nil {
+			return nil, err
 		}
-		s.tracks[t.Kind], s.codecs[t.Kind] = m, t.Codec
+	}
+	return s, s.begin()
+}
+
+// add makes a track one of those that the next tables name.
+func (s *tsSink) add(t *client.Track) error {
+	m := &mpegts.Track{}
+	switch t.Codec {
+	case client.H264:
+		m.Codec = &codecs.H264{}
+	case client.Opus:
+		m.Codec = &codecs.Opus{ChannelCount: t.Channels}
+	default:
+		c := &codecs.MPEG4Audio{}
+		var config mpeg4audio.AudioSpecificConfig
+		if err := config.Unmarshal(t.Config); err != nil {
+			return fmt.Errorf("write MPEG-TS: AAC: %w", err)
+		}
+		c.Config = config
+		m.Codec = c
+	}
+	s.tracks[t.Kind], s.codecs[t.Kind] = m, t.Codec
+	return nil
+}
+
+// begin makes tables of the tracks there are. What began earlier keeps its PID.
+func (s *tsSink) begin() error {
+	var pids uint16
+	for _, m := range s.tracks {
+		if m != nil {
+			pids = max(pids, m.PID)
+		}
+	}
+	s.mux = mpegts.Writer{W: &s.out}
+	for _, m := range s.tracks {
+		if m == nil {
+			continue
+		}
+		if m.PID == 0 {
+			pids = max(firstPID, pids+1)
+			m.PID = pids
+		}
 		s.mux.Tracks = append(s.mux.Tracks, m)
 	}
-	s.mux.W = &s.out
 	if err := s.mux.Initialize(); err != nil {
-		return nil, fmt.Errorf("write MPEG-TS: %w", err)
+		return fmt.Errorf("write MPEG-TS: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *tsSink) write(u *client.AccessUnit) error {
-	t := s.tracks[u.Kind]
-	if t == nil {
-		return nil // began after the tables were written
+	if s.tracks[u.Kind] == nil { // it begins late
+		if err := s.add(u.Track); err != nil {
+			return err
+		}
+		if err := s.begin(); err != nil {
+			return err
+		}
 	}
+	t := s.tracks[u.Kind]
 	if now := u.Track; now != nil && now.Codec != s.codecs[u.Kind] {
 		return fmt.Errorf("the %s changed from %s to %s, which MPEG-TS that has begun cannot take: play again, or use --format flv", u.Kind, s.codecs[u.Kind], now.Codec)
 	}
