@@ -10,6 +10,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 MINUTES  ?= 30
 PPM      ?= 200
+MODE     ?= half-second
 ARGS     ?= --demo
 
 .PHONY: run build deps test test-go test-web test-browser web check lint bench soak fuzz clean
@@ -63,7 +64,7 @@ bench: deps build
 
 # Half an hour with publishers whose clocks run 200 ppm fast and slow.
 soak: deps build
-	node bench/soak.mjs $(MINUTES) $(PPM)
+	node bench/soak.mjs $(MINUTES) $(PPM) $(MODE)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

@@ -1,7 +1,7 @@
 // Publishers whose clocks drift, for a long time: does the delay of their
 // viewers grow?
 //
-//   node bench/soak.mjs [minutes [ppm]]    30 and 200 by default; writes bench/soak.md
+//   node bench/soak.mjs [minutes [ppm [mode]]]    30, 200 and half-second by default; writes bench/soak.md
 //
 // Pictures with the time in them as a barcode, and sound, come as from a
 // broadcaster whose clock is 200 ppm fast, or slow; `millrace publish` sends
@@ -20,6 +20,7 @@ import { house } from './lib/theatre.mjs';
 
 const minutes = Number(process.argv[2] || 30);
 const most = Number(process.argv[3] || 200); // ppm
+const mode = process.argv[4] || 'half-second';
 const drifts = [most, -most];
 const settling = 20_000; // ms, in which viewers find their delay
 
@@ -31,7 +32,7 @@ const format = [
 
 const lab = new Lab();
 try {
-  const { server, page, open } = await house(lab);
+  const { server, page, open } = await house(lab, { args: ['--rts-mode', mode] });
   const began = { at: new Date(), load: load() };
   const viewers = [];
   for (const [i, ppm] of drifts.entries()) {
@@ -82,7 +83,7 @@ async function report(viewers, { at, load: first }) {
 
 Made by \`make soak\`, at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, of commit ${commit}; ${minutes} minutes.
 Load average at the start ${first}, at the end ${load()}. ffmpeg (H264, Opus) → \`millrace publish\` (WHIP) → server → Chromium (WHEP), barcode to barcode,
-with sound. Two clocks that differ by ${most} ppm are ${short(minutes * 60 * most / 1000)} ms apart after ${minutes} minutes. The delay must stay within 50 ms of the start.
+with sound, in ${mode} mode. Two clocks that differ by ${most} ppm are ${short(minutes * 60 * most / 1000)} ms apart after ${minutes} minutes. The delay must stay within 50 ms of the start.
 
 ${table(['publisher clock', 'p50 of the first minute, ms', 'of the last', 'difference', 'holds'], verdicts)}
 
