@@ -22,6 +22,7 @@ var floors = [][]string{
 	// Floor 1: what is happening, what is allowed.
 	{"internal/live", "internal/catalog"},
 	{"internal/config", "internal/datadir", "internal/links"},
+	{"internal/feed"},
 	// Floor 2: rooms with sockets or workers. None imports another.
 	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/httplive", "internal/transcode"},
 	// Floor 3: the only places that know several rooms.

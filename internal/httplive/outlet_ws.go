@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 )
@@ -19,7 +20,7 @@ import (
 type socketOutlet struct {
 	conn    *websocket.Conn
 	timeout time.Duration
-	scratch scratch
+	scratch feed.Scratch
 	deaf    chan struct{} // closed when nothing is read any more
 }
 
@@ -27,7 +28,7 @@ type socketOutlet struct {
 const maxMessage = 4 << 10
 
 // openSocket upgrades the request. leave is called when the viewer does, with
-// errBye or errGone.
+// errBye or feed.ErrGone.
 func openSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, timeout time.Duration, leave func(error)) (*socketOutlet, error) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // any page may play: the URL is what is signed
@@ -55,25 +56,25 @@ func (o *socketOutlet) listen(ctx context.Context, leave func(error)) {
 			leave(errBye)
 			return
 		default:
-			leave(errGone)
+			leave(feed.ErrGone)
 			return
 		}
 	}
 }
 
-func (o *socketOutlet) send(ctx context.Context, batch net.Buffers) error {
+func (o *socketOutlet) Send(ctx context.Context, batch net.Buffers) error {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.timeout)
-	defer abortOn(ctx, func() {
+	defer feed.AbortOn(ctx, func() {
 		select {
 		case <-limited.Done():
-		case <-time.After(lastWords):
+		case <-time.After(feed.LastWords):
 			cancel()
 		}
 	})()
 	defer cancel()
-	err := o.conn.Write(limited, websocket.MessageBinary, o.scratch.gather(batch))
-	return sendError(ctx, err, began, o.timeout)
+	err := o.conn.Write(limited, websocket.MessageBinary, o.scratch.Gather(batch))
+	return feed.SendError(ctx, err, began, o.timeout)
 }
 
 // close says good bye with the reason; a viewer that does not read, or is

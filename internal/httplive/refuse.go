@@ -1,11 +1,13 @@
 package httplive
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 )
@@ -92,4 +94,18 @@ func status(why reason.Reason) int {
 		return http.StatusGatewayTimeout
 	}
 	return http.StatusInternalServerError
+}
+
+// endReason is the word for the end of a viewer.
+func endReason(err error) reason.Reason {
+	var denied *catalog.Denied
+	switch {
+	case errors.As(err, &denied):
+		return denied.Reason
+	case errors.Is(err, errBye):
+		return reason.ClosedByPeer
+	case errors.Is(err, feed.ErrGone), errors.Is(err, context.Canceled):
+		return reason.PeerGone
+	}
+	return live.ReasonOf(err)
 }

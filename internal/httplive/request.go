@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/reason"
 )
 
@@ -20,26 +21,25 @@ const (
 
 // wish is what a viewer asks for.
 type wish struct {
-	catalog.Request
+	feed.Wish
 	// degraded says that a player fell back from ARTC and may hold a key
 	// that was computed for the path without extension.
 	degraded bool
-	// opus says that the viewer takes Opus in Enhanced FLV.
-	opus bool
 }
 
 // parseWish reads the request line and headers. Names are split and bounded
 // here; which characters they may have is for admission to say.
 func parseWish(r *http.Request) (wish, error) {
-	w := wish{Request: catalog.Request{
+	w := wish{Wish: feed.Wish{Request: catalog.Request{
 		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr,
 		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"),
-	}}
+	}}}
 	if wantsWebSocket(r) {
 		w.Protocol = catalog.WSFLV
 	}
 	w.degraded = rawArgument(r.URL.RawQuery, "rts_degrade") == "on"
-	w.opus = rawArgument(r.URL.RawQuery, audioArgument) == audioOpus
+	w.Opus = rawArgument(r.URL.RawQuery, audioArgument) == audioOpus
+	w.OnlyArguments(rawArgument(r.URL.RawQuery, "onlyaudio"), rawArgument(r.URL.RawQuery, "onlyvideo"))
 	path, found := strings.CutSuffix(w.Path, extension)
 	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !found || !split || strings.Contains(stream, "/") {

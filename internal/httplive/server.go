@@ -11,17 +11,13 @@ import (
 	"time"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 )
 
 // Admission decides who may play what.
-type Admission interface {
-	// Play returns a reader of the requested stream, which the caller owns.
-	// It waits, bounded by ctx, until the stream's tracks are known. Its
-	// errors are *catalog.Denied and those of package live.
-	Play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error)
-}
+type Admission = feed.Admission
 
 // Server serves viewers of HTTP-FLV and WS-FLV.
 type Server struct {
@@ -29,12 +25,12 @@ type Server struct {
 	admission Admission
 	log       *slog.Logger
 	metrics   *Metrics
-	running   sync.WaitGroup // viewers and feeds
+	feeds     *feed.Set
+	running   sync.WaitGroup // viewers
 
 	mu      sync.Mutex
 	closed  bool
 	viewers map[string]context.CancelCauseFunc // by session
-	feeds   map[feedKey]*feed
 }
 
 // New returns a Server. A nil log is silent.
@@ -42,9 +38,14 @@ func New(c Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	c = c.withDefaults()
 	return &Server{
-		config: c.withDefaults(), admission: adm, log: log, metrics: m,
-		viewers: map[string]context.CancelCauseFunc{}, feeds: map[feedKey]*feed{},
+		config: c, admission: adm, log: log, metrics: m,
+		feeds: &feed.Set{
+			Admission: adm, Renderer: renderer{}, Log: log, OnDrop: m.skip,
+			StartTimeout: c.StartTimeout, MaxAge: c.MaxAge,
+		},
+		viewers: map[string]context.CancelCauseFunc{},
 	}
 }
 
@@ -59,6 +60,7 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.running.Wait()
+	s.feeds.Wait()
 }
 
 // ServeFLV answers a request for /{app}/{stream}.flv. It blocks as long as the
@@ -101,47 +103,45 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 	if err != nil {
 		return err
 	}
-	if err := fits(source.Tracks()); err != nil || r.Method == http.MethodHead {
+	if err := s.fits(q, source); err != nil || r.Method == http.MethodHead {
 		source.Close()
 		if err == nil {
 			setHeaders(w.Header())
 		}
 		return err
 	}
-	f, err := s.join(ctx, q, source)
+	f, err := s.feeds.Join(ctx, q.Wish, source)
 	if err != nil {
 		return err
 	}
 	setHeaders(w.Header())
-	defer s.part(f)
+	defer s.feeds.Part(f)
 	out, err := s.open(ctx, w, r, q.Protocol, cancel)
 	if err != nil {
 		log.Info("viewer refused", "reason", string(reason.BadRequest), "err", err)
 		s.metrics.refused(q.Protocol, reason.BadRequest)
 		return nil // answered by the upgrade
 	}
-	s.play(ctx, f, out, q.Protocol, began, log)
+	s.play(ctx, f, out, q, began, log)
 	return nil
 }
 
 // play serves an admitted viewer to its end, and logs that.
-func (s *Server) play(ctx context.Context, f *feed, out outlet, p catalog.Protocol, began time.Time, log *slog.Logger) {
-	proto := string(p)
-	v := &viewer{feed: f, out: out, skips: map[reason.Reason]uint64{}, sent: s.metrics.bytes.WithLabelValues(proto)}
-	v.first = func() { s.metrics.firstByte.WithLabelValues(proto).Observe(time.Since(began).Seconds()) }
-	v.cursor = cursor{log: f.log, patience: s.config.Patience, onSkip: func(why reason.Reason, n uint64) {
-		v.skips[why] += n
-		s.metrics.skip(why, n)
-	}}
+func (s *Server) play(ctx context.Context, f *feed.Feed, out outlet, q wish, began time.Time, log *slog.Logger) {
+	proto := string(q.Protocol)
+	v := feed.NewViewer(f, out, feed.ViewerOptions{
+		Without: q.Without, Patience: s.config.Patience, Sent: s.metrics.bytes.WithLabelValues(proto), OnSkip: s.metrics.skip,
+		First: func() { s.metrics.firstByte.WithLabelValues(proto).Observe(time.Since(began).Seconds()) },
+	})
 	gauge := s.metrics.viewers.WithLabelValues(proto)
 	gauge.Inc()
 	defer gauge.Dec()
-	err := v.run(ctx)
+	err := v.Run(ctx)
 	out.close(err)
 	why := endReason(err)
 	s.metrics.closes.WithLabelValues(proto, string(why)).Inc()
-	log.LogAttrs(ctx, slog.LevelInfo, "viewer closed",
-		append(v.totals(began), slog.String("reason", string(why)), slog.Any("err", err))...)
+	log.LogAttrs(ctx, slog.LevelInfo, "viewer closed", append(v.Totals(),
+		slog.Duration("lasted", time.Since(began).Round(time.Millisecond)), slog.String("reason", string(why)), slog.Any("err", err))...)
 }
 
 func setHeaders(h http.Header) {
@@ -203,69 +203,4 @@ func (s *Server) admit(ctx context.Context, q wish) (wish, *live.Reader, error) 
 		return q, nil, fmt.Errorf("admit viewer: %w", err)
 	}
 	return q, r, nil
-}
-
-// join returns the feed of the source's stream, starting it for the first
-// viewer. It takes ownership of source.
-func (s *Server) join(ctx context.Context, q wish, source *live.Reader) (*feed, error) {
-	key := feedKey{source.Name(), q.opus}
-	if f := s.share(key); f != nil {
-		source.Close()
-		return f, nil
-	}
-	r, err := s.hear(ctx, q, source)
-	if err != nil {
-		source.Close()
-		return nil, err
-	}
-	return s.start(ctx, newFeed(key, source, r, s.config.MaxAge, s.metrics.skip)), nil
-}
-
-// share counts a viewer in at the feed of key, if that runs.
-func (s *Server) share(key feedKey) *feed {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.shareLocked(key)
-}
-
-func (s *Server) shareLocked(key feedKey) *feed {
-	f := s.feeds[key]
-	if f == nil || f.log.ended() {
-		return nil
-	}
-	f.viewers++
-	return f
-}
-
-// start runs f for its first viewer, unless another viewer has started one
-// like it meanwhile.
-func (s *Server) start(ctx context.Context, f *feed) *feed {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if other := s.shareLocked(f.key); other != nil {
-		f.close()
-		return other
-	}
-	f.viewers = 1
-	s.feeds[f.key] = f
-	// The feed outlives the request that started it.
-	ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	s.running.Go(func() {
-		f.run(ctx)
-		f.close()
-	})
-	return f
-}
-
-// part ends the feed with its last viewer.
-func (s *Server) part(f *feed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.viewers--; f.viewers > 0 {
-		return
-	}
-	if s.feeds[f.key] == f {
-		delete(s.feeds, f.key)
-	}
-	f.cancel(live.ErrClosed)
 }

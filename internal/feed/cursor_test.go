@@ -1,4 +1,4 @@
-package httplive
+package feed
 
 import (
 	"errors"
@@ -10,12 +10,11 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
-	"millrace/internal/wire/flv"
 )
 
 // tape is a log, and a cursor with what it skipped.
 type tape struct {
-	*tagLog
+	*frameLog
 	c       cursor
 	skipped map[reason.Reason]uint64
 	config  *config
@@ -23,8 +22,8 @@ type tape struct {
 }
 
 func newTape() *tape {
-	p := &tape{tagLog: newTagLog(3 * time.Second), skipped: map[reason.Reason]uint64{}, config: &config{bytes: []byte("C")}}
-	p.c = cursor{log: p.tagLog, patience: 10 * time.Second, onSkip: func(why reason.Reason, n uint64) { p.skipped[why] += n }}
+	p := &tape{frameLog: newFrameLog(3 * time.Second), skipped: map[reason.Reason]uint64{}, config: &config{bytes: []byte("C")}}
+	p.c = cursor{log: p.frameLog, patience: 10 * time.Second, onSkip: func(why reason.Reason, n uint64) { p.skipped[why] += n }}
 	return p
 }
 
@@ -32,8 +31,8 @@ func newTape() *tape {
 func (p *tape) add(at time.Duration, key bool) {
 	p.n++
 	p.append(entry{
-		tag: flv.Tag{Head: []byte{}, Body: []byte{p.n}, Tail: []byte{}},
-		at:  media.Time(at), video: true, key: key, configs: [2]*config{p.config},
+		pieces: net.Buffers{{}, {p.n}}, size: 1,
+		at: media.Time(at), key: key, configs: [2]*config{p.config},
 	}, true)
 }
 
@@ -201,9 +200,9 @@ func TestLogStaysBounded(t *testing.T) {
 		t.Errorf("%d entries of 20 s are kept", n)
 	}
 	q := newTape()
-	big := flv.Tag{Body: make([]byte, 1<<20)}
+	big := net.Buffers{make([]byte, 1<<20)}
 	for range 200 {
-		q.append(entry{tag: big, video: true, configs: [2]*config{q.config}}, true)
+		q.append(entry{pieces: big, size: 1 << 20, configs: [2]*config{q.config}}, true)
 	}
 	if q.bytes > maxLogBytes || len(q.entries) != 64 {
 		t.Errorf("%d entries with %d bytes are kept", len(q.entries), q.bytes)
@@ -229,7 +228,7 @@ func TestLogEnd(t *testing.T) {
 func TestBatchesAreBounded(t *testing.T) {
 	p := newTape()
 	for i := range 20 {
-		p.append(entry{tag: flv.Tag{Body: make([]byte, 100_000)}, video: true, key: i == 0, configs: [2]*config{p.config}}, true)
+		p.append(entry{pieces: net.Buffers{make([]byte, 100_000)}, size: 100_000, key: i == 0, configs: [2]*config{p.config}}, true)
 	}
 	p.c.begin(nil)
 	var sizes []int
@@ -241,7 +240,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		if len(batch) == 0 {
 			break
 		}
-		sizes = append(sizes, length(batch))
+		sizes = append(sizes, Length(batch))
 	}
 	if !slices.Equal(sizes, []int{600_000, 600_000, 600_000, 200_000}) {
 		t.Errorf("batches of %v bytes", sizes)

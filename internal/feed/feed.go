@@ -1,4 +1,4 @@
-package httplive
+package feed
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
-	"millrace/internal/wire/flv"
 )
 
 // feedStart is the timestamp of a feed's first frame. The track that comes
@@ -21,8 +20,8 @@ const feedStart = media.Time(500 * time.Millisecond)
 // takes more than half of them.
 const soundWait = 40 * time.Millisecond
 
-// codecCheck is how often a feed looks whether the stream is still one that FLV
-// carries: of other video, there may be no frames that would tell.
+// codecCheck is how often a Feed looks whether the stream is still one that can be
+// sent: of other video, there may be no frames that would tell.
 const codecCheck = 500 * time.Millisecond
 
 const (
@@ -33,14 +32,16 @@ const (
 	keyWait = time.Second
 )
 
-// feed reads one stream and renders each frame once, for all its viewers.
-type feed struct {
-	key feedKey
+// Feed reads one stream and renders each frame once, for all its viewers. A Set
+// makes them.
+type Feed struct {
+	key      key
+	renderer Renderer
 	// source is what was published, and reader the variant of it that is
 	// rendered, or the same. Both are owned. Next is called by one goroutine at
 	// a time, and of reader alone.
 	source, reader *live.Reader
-	log            *tagLog
+	log            *frameLog
 	onDrop         func(why reason.Reason, frames uint64)
 	cancel         context.CancelCauseFunc
 
@@ -50,16 +51,16 @@ type feed struct {
 	configs [2]*config
 	waiting time.Time // since when sound waits; zero: none does
 
-	viewers int // guarded by Server.mu
+	viewers int // guarded by Set.mu
 }
 
 // newFeed makes a feed that owns both readers.
-func newFeed(key feedKey, source, r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *feed {
-	f := &feed{key: key, source: source, reader: r, log: newTagLog(maxAge), onDrop: onDrop}
+func newFeed(k key, renderer Renderer, source, r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *Feed {
+	f := &Feed{key: k, renderer: renderer, source: source, reader: r, log: newFrameLog(maxAge), onDrop: onDrop}
 	video, audio := f.tracks()
 	for kind, t := range []*media.Track{video, audio} {
 		if t != nil {
-			f.configs[kind] = newConfig(t, 0)
+			f.configs[kind] = f.newConfig(t, 0)
 		}
 	}
 	f.log.configs = f.configs
@@ -67,13 +68,13 @@ func newFeed(key feedKey, source, r *live.Reader, maxAge time.Duration, onDrop f
 }
 
 // close gives the readers up.
-func (f *feed) close() {
+func (f *Feed) close() {
 	f.reader.Close()
 	f.source.Close()
 }
 
 // tracks returns those that viewers get; either may be nil.
-func (f *feed) tracks() (video, audio *media.Track) {
+func (f *Feed) tracks() (video, audio *media.Track) {
 	video, audio = f.reader.Tracks()
 	if audio != nil && !f.takes(audio) {
 		audio = nil
@@ -83,11 +84,11 @@ func (f *feed) tracks() (video, audio *media.Track) {
 
 // takes says whether viewers get sound, or pictures, of t: Opus, if they asked
 // for it.
-func (f *feed) takes(t *media.Track) bool { return t.Codec != media.Opus || f.key.opus }
+func (f *Feed) takes(t *media.Track) bool { return t.Codec != media.Opus || f.key.opus }
 
 // fill renders what the stream has cached, so that the first viewer gets it in
 // one write. It does not block; whoever calls it first does the work.
-func (f *feed) fill() {
+func (f *Feed) fill() {
 	f.prefill.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // Next then returns what is there and waits for nothing
@@ -102,8 +103,8 @@ func (f *feed) fill() {
 }
 
 // run renders frames until the stream ends, ctx does, or the video becomes such
-// that FLV does not carry it.
-func (f *feed) run(ctx context.Context) {
+// that it cannot be sent.
+func (f *Feed) run(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(ctx, cancel) })
@@ -126,7 +127,7 @@ func (f *feed) run(ctx context.Context) {
 // freshen asks the publisher for a key frame if the newest one is old, and waits
 // for it a while, so that a viewer who joins begins with the present. A publisher
 // that cannot be asked is not waited for.
-func (f *feed) freshen(ctx context.Context) {
+func (f *Feed) freshen(ctx context.Context) {
 	old, age, head, ok := f.log.newestKey()
 	if !ok || age < oldKey || !f.source.RequestKey() {
 		return
@@ -141,8 +142,8 @@ func (f *feed) freshen(ctx context.Context) {
 	}
 }
 
-// watch calls end when FLV does not carry the video any more.
-func (f *feed) watch(ctx context.Context, end context.CancelCauseFunc) {
+// watch calls end when the video cannot be sent any more.
+func (f *Feed) watch(ctx context.Context, end context.CancelCauseFunc) {
 	tick := time.NewTicker(codecCheck)
 	defer tick.Stop()
 	for {
@@ -152,7 +153,7 @@ func (f *feed) watch(ctx context.Context, end context.CancelCauseFunc) {
 		case <-tick.C:
 		}
 		video, _ := f.source.Tracks()
-		if err := pictureFits(video); err != nil {
+		if err := pictureFits(f.renderer, video); err != nil {
 			end(err)
 			return
 		}
@@ -160,7 +161,7 @@ func (f *feed) watch(ctx context.Context, end context.CancelCauseFunc) {
 }
 
 // next returns the next frame, and lets waiting sound go in time.
-func (f *feed) next(ctx context.Context) (*media.Frame, error) {
+func (f *Feed) next(ctx context.Context) (*media.Frame, error) {
 	if f.waiting.IsZero() {
 		return f.reader.Next(ctx)
 	}
@@ -176,7 +177,7 @@ func (f *feed) next(ctx context.Context) (*media.Frame, error) {
 }
 
 // goesNow says whether a frame is sent at once, and notes since when sound waits.
-func (f *feed) goesNow(video bool) bool {
+func (f *Feed) goesNow(video bool) bool {
 	now := time.Now()
 	if video || f.configs[media.Video] == nil || !f.waiting.IsZero() && now.Sub(f.waiting) >= soundWait {
 		f.waiting = time.Time{}
@@ -188,7 +189,7 @@ func (f *feed) goesNow(video bool) bool {
 	return false
 }
 
-func (f *feed) render(frame *media.Frame) {
+func (f *Feed) render(frame *media.Frame) {
 	if !f.takes(frame.Track) {
 		f.onDrop(reason.NoDecoder, 1)
 		return
@@ -198,36 +199,45 @@ func (f *feed) render(frame *media.Frame) {
 	}
 	kind := frame.Track.Kind
 	if c := f.configs[kind]; c == nil || c.track != frame.Track {
-		f.configs[kind] = newConfig(frame.Track, flv.Timestamp(frame.DTS, f.base))
+		f.configs[kind] = f.newConfig(frame.Track, timestamp(frame.DTS, f.base))
 	}
 	if f.configs[kind].bytes == nil {
 		f.onDrop(reason.UnsupportedMsg, 1)
 		return
 	}
-	tag, err := flv.Render(frame, f.base)
+	pieces, err := f.renderer.Frame(frame, f.base)
 	if err != nil {
 		f.onDrop(reason.UnsupportedMsg, 1)
 		return
 	}
 	video := kind == media.Video
 	f.log.append(entry{
-		tag: tag, at: frame.DTS, video: video, configs: f.configs,
+		pieces: pieces, size: Length(pieces), at: frame.DTS, kind: kind, configs: f.configs,
 		key: frame.Key && (video || f.configs[media.Video] == nil),
 	}, f.goesNow(video))
 }
 
-// newConfig renders the configuration of t. Tracks that FLV does not carry, or
-// whose parameters are not known yet, have none: their frames are left out.
-func newConfig(t *media.Track, at uint32) *config {
-	bytes, err := flv.AppendConfig(nil, t, at)
+// newConfig renders the configuration of t. Tracks that cannot be sent, or whose
+// parameters are not known yet, have none: their frames are left out.
+func (f *Feed) newConfig(t *media.Track, at uint32) *config {
+	bytes, err := f.renderer.Config(t, at)
 	if err != nil {
 		bytes = nil
 	}
 	return &config{track: t, bytes: bytes}
 }
 
-// prelude is what every file begins with.
-func (f *feed) prelude() []byte {
+// prelude is what a viewer without the given kinds gets first.
+func (f *Feed) prelude(without [2]bool) []byte {
 	video, audio := f.tracks()
-	return flv.AppendMetadata(flv.AppendFileHeader(nil, video, audio), video, audio, 0)
+	if without[media.Video] {
+		video = nil
+	}
+	if without[media.Audio] {
+		audio = nil
+	}
+	return f.renderer.Prelude(video, audio)
 }
+
+// timestamp converts t to milliseconds since base, modulo 2^32.
+func timestamp(t, base media.Time) uint32 { return uint32(max(0, (t - base).Millis())) }

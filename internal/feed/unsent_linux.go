@@ -1,4 +1,4 @@
-package httplive
+package feed
 
 import (
 	"net"

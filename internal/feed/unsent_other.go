@@ -1,6 +1,6 @@
 //go:build !linux
 
-package httplive
+package feed
 
 import "net"
 

@@ -1,12 +1,12 @@
-package httplive
+package feed
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
 	"millrace/internal/media"
-	"millrace/internal/wire/flv"
 )
 
 // Bounds of a log's tail: it keeps everything since the newest key frame, and
@@ -16,7 +16,7 @@ const (
 	maxLogAge   = 20 * time.Second
 )
 
-// config is a track's configuration tag, rendered once per change.
+// config is what a decoder is told about a track, rendered once per change.
 type config struct {
 	track *media.Track
 	bytes []byte // nil: the track is not carried
@@ -24,16 +24,17 @@ type config struct {
 
 // entry is one rendered frame and what a decoder must have been told before it.
 type entry struct {
-	tag     flv.Tag
+	pieces  net.Buffers
+	size    int        // of all pieces
 	at      media.Time // DTS
-	video   bool
+	kind    media.Kind
 	key     bool // a viewer can begin here
 	configs [2]*config
 }
 
-// tagLog is the shared, bounded tail of one stream's tags. The feed appends;
-// cursors read.
-type tagLog struct {
+// frameLog is the shared, bounded tail of one stream's rendered frames. The Feed
+// appends; cursors read.
+type frameLog struct {
 	maxAge time.Duration
 
 	mu      sync.Mutex
@@ -47,21 +48,21 @@ type tagLog struct {
 	bell    chan struct{}
 }
 
-func newTagLog(maxAge time.Duration) *tagLog { return &tagLog{maxAge: maxAge, key: -1} }
+func newFrameLog(maxAge time.Duration) *frameLog { return &frameLog{maxAge: maxAge, key: -1} }
 
 // head is the position behind the newest entry. The caller holds l.mu.
-func (l *tagLog) head() int64 { return l.first + int64(len(l.entries)) }
+func (l *frameLog) head() int64 { return l.first + int64(len(l.entries)) }
 
 // append adds e, and wakes all who wait if now is set; else they find it when
 // something else wakes them.
-func (l *tagLog) append(e entry, now bool) {
+func (l *frameLog) append(e entry, now bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e.key {
 		l.key = l.head()
 	}
 	l.entries = append(l.entries, e)
-	l.bytes += e.tag.Len()
+	l.bytes += e.size
 	l.newest = max(l.newest, e.at)
 	l.configs = e.configs
 	l.trim()
@@ -72,7 +73,7 @@ func (l *tagLog) append(e entry, now bool) {
 
 // newestKey returns the newest position to begin at, and how old it is; ok is
 // false when there is none. head is the position behind the newest entry.
-func (l *tagLog) newestKey() (pos int64, age time.Duration, head int64, ok bool) {
+func (l *frameLog) newestKey() (pos int64, age time.Duration, head int64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.key < l.first {
@@ -82,20 +83,20 @@ func (l *tagLog) newestKey() (pos int64, age time.Duration, head int64, ok bool)
 }
 
 // wake wakes all who wait.
-func (l *tagLog) wake() {
+func (l *frameLog) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ring()
 }
 
 // trim drops what nobody may need any more. The caller holds l.mu.
-func (l *tagLog) trim() {
+func (l *frameLog) trim() {
 	for len(l.entries) > 1 {
 		age := l.newest.Sub(l.entries[0].at)
 		if l.bytes <= maxLogBytes && age <= maxLogAge && (l.first >= l.key || age <= l.maxAge) {
 			return
 		}
-		l.bytes -= l.entries[0].tag.Len()
+		l.bytes -= l.entries[0].size
 		l.entries[0] = entry{}
 		l.entries = l.entries[1:]
 		l.first++
@@ -103,21 +104,21 @@ func (l *tagLog) trim() {
 }
 
 // end makes cursors fail with err once they have read the rest.
-func (l *tagLog) end(err error) {
+func (l *frameLog) end(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err = err
 	l.ring()
 }
 
-func (l *tagLog) ended() bool {
+func (l *frameLog) ended() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err != nil
 }
 
 // ring wakes all who wait. The caller holds l.mu.
-func (l *tagLog) ring() {
+func (l *frameLog) ring() {
 	if l.bell != nil {
 		close(l.bell)
 		l.bell = nil
@@ -126,7 +127,7 @@ func (l *tagLog) ring() {
 
 // wait returns when there is something at pos or the log has ended. It fails
 // with the cause of ctx.
-func (l *tagLog) wait(ctx context.Context, pos int64) error {
+func (l *frameLog) wait(ctx context.Context, pos int64) error {
 	l.mu.Lock()
 	if pos < l.head() || l.err != nil {
 		l.mu.Unlock()

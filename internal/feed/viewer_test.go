@@ -1,4 +1,4 @@
-package httplive
+package feed
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
 
 	"millrace/internal/live"
 	"millrace/internal/media"
@@ -16,16 +17,33 @@ import (
 	"millrace/internal/wire/flv"
 )
 
-// recorder is an outlet that keeps a copy of each batch.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// recorder is a Sink that keeps a copy of each batch.
 type recorder struct{ batches chan []byte }
 
-func (r *recorder) send(_ context.Context, batch net.Buffers) error {
-	var s scratch
-	r.batches <- bytes.Clone(s.gather(batch))
+func (r *recorder) Send(_ context.Context, batch net.Buffers) error {
+	r.batches <- bytes.Join(batch, nil)
 	return nil
 }
 
-func (r *recorder) close(error) {}
+// renderer renders FLV tags.
+type renderer struct{}
+
+func (renderer) Carries(t *media.Track) bool { return flv.Carries(t) }
+
+func (renderer) Prelude(video, audio *media.Track) []byte {
+	return flv.AppendMetadata(flv.AppendFileHeader(nil, video, audio), video, audio, 0)
+}
+
+func (renderer) Config(t *media.Track, at uint32) ([]byte, error) {
+	return flv.AppendConfig(nil, t, at)
+}
+
+func (renderer) Frame(f *media.Frame, base media.Time) (net.Buffers, error) {
+	t, err := flv.Render(f, base)
+	return net.Buffers{t.Head, t.Body, t.Tail}, err
+}
 
 var (
 	testSPS   = []byte{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x08, 0x44, 0xac, 0x04, 0x40, 0, 0, 3, 0, 0x40, 0, 0, 7, 0xa3, 0xc4, 0x89, 0xa8}
@@ -34,7 +52,7 @@ var (
 )
 
 // staged returns a hub with a publisher, and a feed of its stream.
-func staged(t testing.TB) (*live.Publisher, *feed) {
+func staged(t testing.TB) (*live.Publisher, *Feed) {
 	t.Helper()
 	hub := live.NewHub(live.Options{Linger: time.Millisecond})
 	t.Cleanup(hub.Close)
@@ -49,7 +67,7 @@ func staged(t testing.TB) (*live.Publisher, *feed) {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return p, newFeed(feedKey{name: name}, r, r, time.Second, func(reason.Reason, uint64) {})
+	return p, newFeed(key{name: name}, renderer{}, r, r, time.Second, func(reason.Reason, uint64) {})
 }
 
 func frame(track *media.Track, at time.Duration, key bool) *media.Frame {
@@ -69,11 +87,13 @@ func TestFirstBatchHoldsAll(t *testing.T) {
 		}
 	}
 	out := &recorder{batches: make(chan []byte, 10)}
-	v := &viewer{feed: f, out: out, sent: prometheus.NewCounter(prometheus.CounterOpts{}), first: func() {}}
-	v.cursor = cursor{log: f.log, patience: time.Second, onSkip: func(reason.Reason, uint64) {}}
+	v := NewViewer(f, out, ViewerOptions{
+		Patience: time.Second, Sent: prometheus.NewCounter(prometheus.CounterOpts{}),
+		First: func() {}, OnSkip: func(reason.Reason, uint64) {},
+	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error)
-	go func() { ended <- v.run(ctx) }()
+	go func() { ended <- v.Run(ctx) }()
 	batch := <-out.batches
 	cancel(live.ErrShutdown)
 	if err := <-ended; err != live.ErrShutdown {

@@ -1,23 +1,26 @@
-package httplive
+package feed
 
 import (
 	"net"
 	"time"
 
 	"millrace/internal/live"
+	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
 // maxBatch is how many bytes a viewer takes at a time, if there is more than
-// one tag of them: its age is looked at between batches.
+// one frame of them: its age is looked at between batches.
 const maxBatch = 512 << 10
 
 // cursor is one viewer's position in a log, and what becomes of it when the
 // viewer is slow. One goroutine uses it.
 type cursor struct {
-	log      *tagLog
+	log      *frameLog
 	patience time.Duration
 	onSkip   func(why reason.Reason, frames uint64)
+
+	without [2]bool // kinds that are not wanted
 
 	pos   int64
 	keyed bool       // a video key frame was taken
@@ -42,7 +45,7 @@ func (c *cursor) begin(batch net.Buffers) net.Buffers {
 // tell appends the configurations that the decoder does not know yet.
 func (c *cursor) tell(batch net.Buffers, configs [2]*config) net.Buffers {
 	for kind, cfg := range configs {
-		if cfg != nil && cfg != c.told[kind] {
+		if cfg != nil && cfg != c.told[kind] && !c.without[kind] {
 			c.told[kind] = cfg
 			if len(cfg.bytes) > 0 {
 				batch = append(batch, cfg.bytes)
@@ -68,7 +71,10 @@ func (c *cursor) take(batch net.Buffers, now time.Time) (net.Buffers, error) {
 	}
 	for size := 0; size < maxBatch && c.pos < l.head(); c.pos++ {
 		e := &l.entries[c.pos-l.first]
-		if e.video && !c.keyed {
+		if c.without[e.kind] {
+			continue
+		}
+		if e.kind == media.Video && !c.keyed {
 			if !e.key {
 				c.onSkip(reason.SkipKeyWait, 1)
 				continue
@@ -76,8 +82,8 @@ func (c *cursor) take(batch net.Buffers, now time.Time) (net.Buffers, error) {
 			c.keyed = true
 		}
 		batch = c.tell(batch, e.configs)
-		batch = append(batch, e.tag.Head, e.tag.Body, e.tag.Tail)
-		size += e.tag.Len()
+		batch = append(batch, e.pieces...)
+		size += e.size
 	}
 	return batch, nil
 }

@@ -1,0 +1,34 @@
+package httplive
+
+import (
+	"net"
+
+	"millrace/internal/feed"
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/wire/flv"
+)
+
+// renderer renders media as FLV tags.
+type renderer struct{}
+
+func (renderer) Carries(t *media.Track) bool { return flv.Carries(t) }
+
+func (renderer) Prelude(video, audio *media.Track) []byte {
+	return flv.AppendMetadata(flv.AppendFileHeader(nil, video, audio), video, audio, 0)
+}
+
+func (renderer) Config(t *media.Track, at uint32) ([]byte, error) {
+	return flv.AppendConfig(nil, t, at)
+}
+
+func (renderer) Frame(f *media.Frame, base media.Time) (net.Buffers, error) {
+	t, err := flv.Render(f, base)
+	return net.Buffers{t.Head, t.Body, t.Tail}, err
+}
+
+// fits refuses what cannot be sent of the tracks that q wants.
+func (s *Server) fits(q wish, source *live.Reader) error {
+	video, audio := source.Tracks()
+	return feed.Fits(renderer{}, q.Wanted(video), q.Wanted(audio))
+}
