@@ -146,6 +146,7 @@ func (p *page) play(f Facts) {
 	p.long("RTS SDK (ARTC)", f.Links.Play.ARTC)
 	p.long("WHEP", f.Links.Play.WHEP)
 	p.long("HTTP-FLV", f.Links.Play.FLV)
+	p.long("RTMP", f.Links.Play.RTMP)
 }
 
 func (p *page) about(f Facts) {

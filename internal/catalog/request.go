@@ -10,6 +10,7 @@ type Protocol string
 // The protocols.
 const (
 	RTMP  Protocol = "rtmp"
+	RTMPS Protocol = "rtmps"
 	ARTC  Protocol = "artc"
 	WHIP  Protocol = "whip"
 	WHEP  Protocol = "whep"

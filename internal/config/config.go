@@ -15,7 +15,7 @@ type Config struct {
 	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" help:"Signaling (ARTC, WHIP, WHEP), HTTP-FLV and the pages."`
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
-	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish."`
+	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish and to play."`
 	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" help:"WebRTC media, UDP and TCP."`
 	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" help:"Health and metrics."`
 

@@ -78,6 +78,18 @@ func (c *Conn) Queue(b []byte) bool {
 	return true
 }
 
+func (c *Conn) direct() *Conn { return c }
+
+// waiting says whether something is queued; c may be nil.
+func (c *Conn) waiting() bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queued) > 0
+}
+
 // take moves what is queued to the end of out.
 func (c *Conn) take(out net.Buffers) net.Buffers {
 	c.mu.Lock()

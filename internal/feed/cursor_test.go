@@ -214,7 +214,7 @@ func TestLogEnd(t *testing.T) {
 	p.add(0, true)
 	p.c.begin(nil)
 	p.end(live.ErrEnded)
-	if err := p.wait(t.Context(), p.c.pos); err != nil {
+	if err := p.wait(t.Context(), p.c.pos, nil); err != nil {
 		t.Error(err)
 	}
 	if got := p.take(t, 0); got != "1" {

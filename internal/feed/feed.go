@@ -134,7 +134,7 @@ func (f *Feed) freshen(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, keyWait)
 	defer cancel()
-	for f.log.wait(ctx, head) == nil && !f.log.ended() {
+	for f.log.wait(ctx, head, nil) == nil && !f.log.ended() {
 		var newest int64
 		if newest, _, head, ok = f.log.newestKey(); ok && newest > old {
 			return

@@ -125,9 +125,9 @@ func (l *frameLog) ring() {
 	}
 }
 
-// wait returns when there is something at pos or the log has ended. It fails
-// with the cause of ctx.
-func (l *frameLog) wait(ctx context.Context, pos int64) error {
+// wait returns when there is something at pos, the log has ended, or other says
+// so. It fails with the cause of ctx.
+func (l *frameLog) wait(ctx context.Context, pos int64, other <-chan struct{}) error {
 	l.mu.Lock()
 	if pos < l.head() || l.err != nil {
 		l.mu.Unlock()
@@ -140,6 +140,8 @@ func (l *frameLog) wait(ctx context.Context, pos int64) error {
 	l.mu.Unlock()
 	select {
 	case <-bell:
+		return nil
+	case <-other:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -22,6 +22,7 @@ type Sink interface {
 type Viewer struct {
 	feed   *Feed
 	sink   Sink
+	conn   *Conn // the sink, if it is one
 	cursor cursor
 	sent   prometheus.Counter
 	first  func() // after the first write
@@ -48,6 +49,9 @@ type ViewerOptions struct {
 // NewViewer returns a viewer of f whose bytes go to sink.
 func NewViewer(f *Feed, sink Sink, o ViewerOptions) *Viewer {
 	v := &Viewer{feed: f, sink: sink, sent: o.Sent, first: o.First, skips: map[reason.Reason]uint64{}}
+	if d, ok := sink.(interface{ direct() *Conn }); ok {
+		v.conn = d.direct()
+	}
 	v.cursor = cursor{log: f.log, patience: o.Patience, without: o.Without, onSkip: func(why reason.Reason, n uint64) {
 		v.skips[why] += n
 		o.OnSkip(why, n)
@@ -67,11 +71,15 @@ func (v *Viewer) Run(ctx context.Context) error {
 		return failed
 	}
 	v.first()
+	var queued <-chan struct{}
+	if v.conn != nil {
+		queued = v.conn.bell
+	}
 	for err == nil {
-		if err = v.feed.log.wait(ctx, v.cursor.pos); err != nil {
+		if err = v.feed.log.wait(ctx, v.cursor.pos, queued); err != nil {
 			return err
 		}
-		if batch, err = v.cursor.take(batch[:0], time.Now()); len(batch) == 0 {
+		if batch, err = v.cursor.take(batch[:0], time.Now()); len(batch) == 0 && !v.conn.waiting() {
 			continue
 		}
 		if failed := v.send(ctx, batch); failed != nil {

@@ -128,7 +128,7 @@ func TestSoundRidesWithPictures(t *testing.T) {
 		t.Error("sound does not wait")
 	}
 	woken := make(chan error, 1)
-	go func() { woken <- f.log.wait(t.Context(), 2) }()
+	go func() { woken <- f.log.wait(t.Context(), 2, nil) }()
 	for waits := false; !waits; runtime.Gosched() {
 		f.log.mu.Lock()
 		waits = f.log.bell != nil

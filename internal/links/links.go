@@ -58,6 +58,7 @@ type Play struct {
 	ARTC string `json:"artc,omitempty"`
 	WHEP string `json:"whep,omitempty"`
 	FLV  string `json:"flv,omitempty"`
+	RTMP string `json:"rtmp,omitempty"`
 }
 
 // Make returns the URLs of a stream. It fails when the catalog has no such
@@ -82,6 +83,7 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 	}
 	if out.Mode != catalog.HalfSecond {
 		set.Play.FLV = token(out, o, web, path+".flv")
+		set.Play.RTMP = token(out, o, p.rtmp(out), path)
 	}
 	set.Expires = expires(o, in, out)
 	return set, nil

@@ -19,7 +19,7 @@ func (s Set) Text(w io.Writer) error {
 			{"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC},
 		}},
 		{"play", [][2]string{
-			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV},
+			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP},
 		}},
 	} {
 		for _, row := range part.rows {

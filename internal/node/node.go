@@ -127,7 +127,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	}
 	all, failed := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.rtc.Serve(rooms) })
-	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp) })
+	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp, catalog.RTMP) })
 	web := n.webServers()
 	for _, w := range web {
 		all.Go(w.serve)

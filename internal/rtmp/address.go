@@ -13,7 +13,7 @@ const maxAddress = 4096
 
 const maxName = 255
 
-// address is what a publisher asks for.
+// address is what a publisher or a player asks for.
 type address struct {
 	host, app, stream string
 	authKey           string
@@ -23,7 +23,7 @@ type address struct {
 func (a address) path() string { return "/" + a.app + "/" + a.stream }
 
 // parseAddress puts together what clients split in their own ways: app and tcUrl
-// come with connect, name with publish.
+// come with connect, name with publish or play.
 //
 //	ffmpeg, OBS with a key   app "live"            name "s?auth_key=K"
 //	OBS without a key        app "live/s?auth_key=K"    name ""
@@ -94,6 +94,16 @@ func argument(query, name string) string {
 			return plain
 		}
 		return value
+	}
+	return ""
+}
+
+// option returns an argument of the URL that parseAddress put together, or "".
+func option(app, tcURL, name, key string) string {
+	for _, part := range []string{name, app, tcURL} {
+		if _, query := cutQuery(part); argument(query, key) != "" {
+			return argument(query, key)
+		}
 	}
 	return ""
 }

@@ -39,12 +39,18 @@ func (c *conn) command(ctx context.Context, cmd command) error {
 	case "publish":
 		return c.publish(ctx, cmd)
 	case "play", "play2":
-		c.stream = cmd.stream
-		return &ending{codePlayFailed, reason.UnsupportedMsg, errors.New("playing over RTMP is not offered yet")}
+		return c.play(ctx, cmd)
+	case "FCSubscribe":
+		return c.answerStatus("onFCSubscribe", 0, status("status", codePlaying, "subscribed"))
+	case "getStreamLength":
+		return c.reply(cmd, float64(0))
 	case "FCUnpublish", "closeStream", "deleteStream":
+		if c.player != nil {
+			return errDone
+		}
 		return c.unpublish(cmd)
 	}
-	return nil // results, and calls that ask for no answer
+	return nil // results, pause and seek, which a live stream has none of, and calls that ask for no answer
 }
 
 // connect answers by the greeting that clients wait for.
@@ -62,6 +68,7 @@ func (c *conn) connect(cmd command) error {
 		return c.reject(cmd, refused(reason.BadRequest, "the URL is too long"))
 	}
 	c.app, c.tcURL, c.connected = app, tcURL, true
+	c.takesOpus = takes(about, "Opus")
 
 	if err := c.control(rtmpchunk.TypeWindowAckSize, binary.BigEndian.AppendUint32(nil, windowSize)); err != nil {
 		return err
@@ -103,8 +110,8 @@ func (c *conn) reject(cmd command, why error) error {
 
 // publish asks for admission and starts the stream.
 func (c *conn) publish(ctx context.Context, cmd command) error {
-	if c.publisher != nil {
-		return &ending{codeTaken, reason.Protocol, errors.New("this connection publishes already")}
+	if c.publisher != nil || c.player != nil {
+		return &ending{codeTaken, reason.Protocol, errors.New("this connection publishes or plays already")}
 	}
 	c.stream = cmd.stream
 	name, ok := cmd.text(1)
@@ -120,7 +127,7 @@ func (c *conn) publish(ctx context.Context, cmd command) error {
 	}
 	c.address = a
 	p, err := c.server.admission.Publish(ctx, catalog.Request{
-		Protocol: catalog.RTMP, Host: a.host, App: a.app, Stream: a.stream,
+		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream,
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,
 	})
 	if err != nil {
@@ -139,11 +146,7 @@ func (c *conn) started(cmd command) error {
 	}
 	started := status("status", codePublishing, "publishing "+c.address.app+"/"+c.address.stream)
 	if c.fcPublish {
-		m, err := commandMessage(statusChunkStream, cmd.stream, "onFCPublish", 0, nil, started)
-		if err != nil {
-			return err
-		}
-		if err := c.send(m); err != nil {
+		if err := c.answerStatus("onFCPublish", cmd.stream, started); err != nil {
 			return err
 		}
 	}
@@ -163,11 +166,7 @@ func (c *conn) unpublish(cmd command) error {
 		_ = c.status(gone)
 		return errDone
 	}
-	m, err := commandMessage(statusChunkStream, c.stream, "onFCUnpublish", 0, nil, gone)
-	if err != nil {
-		return err
-	}
-	return c.send(m)
+	return c.answerStatus("onFCUnpublish", c.stream, gone)
 }
 
 func (c *conn) reply(cmd command, result any) error {
@@ -181,8 +180,11 @@ func (c *conn) reply(cmd command, result any) error {
 	return c.send(m)
 }
 
-func (c *conn) status(s amf0.Object) error {
-	m, err := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, s)
+func (c *conn) status(s amf0.Object) error { return c.answerStatus("onStatus", c.stream, s) }
+
+// answerStatus calls the client with a status.
+func (c *conn) answerStatus(name string, stream uint32, s amf0.Object) error {
+	m, err := commandMessage(statusChunkStream, stream, name, 0, nil, s)
 	if err != nil {
 		return err
 	}

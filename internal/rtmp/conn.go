@@ -15,6 +15,7 @@ import (
 
 	"github.com/bluenviron/gortmplib/pkg/handshake"
 
+	"millrace/internal/catalog"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -39,7 +40,10 @@ type conn struct {
 	net    *timedConn
 	in     *rtmpchunk.Reader
 	out    *rtmpchunk.Writer
+	wire   *outgoing // what out writes to
 	peer   string
+
+	protocol catalog.Protocol
 
 	window    uint64 // bytes after which the peer wants an acknowledgement
 	acked     uint64
@@ -49,25 +53,33 @@ type conn struct {
 	connected bool
 	fcPublish bool
 	leaving   bool   // the publisher has said goodbye
-	stream    uint32 // message stream that publishes
+	stream    uint32 // message stream that publishes or plays
+	takesOpus bool
+	asked     time.Time // when the connection was accepted
 
 	address   address
 	publisher *live.Publisher
 	ingest    *ingest
+	plays     bool    // it has asked to
+	player    *player // admitted
 }
 
 // serve is the life of a connection; it writes its one log line.
-func (s *Server) serve(ctx context.Context, nc net.Conn) {
+func (s *Server) serve(ctx context.Context, nc net.Conn, protocol catalog.Protocol) {
 	s.metrics.connections.Inc()
 	defer s.metrics.connections.Dec()
 	began := time.Now()
-	c := &conn{server: s, net: &timedConn{Conn: nc}, peer: nc.RemoteAddr().String(), window: windowSize}
+	c := &conn{
+		server: s, net: &timedConn{Conn: nc}, peer: nc.RemoteAddr().String(), window: windowSize,
+		protocol: protocol, asked: began,
+	}
+	c.wire = &outgoing{to: c.net}
 	c.in = rtmpchunk.NewReader(c.net, s.config.strangerLimits())
-	c.out = rtmpchunk.NewWriter(c.net)
+	c.out = rtmpchunk.NewWriter(c.wire)
 	defer nc.Close()
 
 	err := c.run(ctx)
-	code, why := judge(err)
+	code, why := c.judge(err)
 	if c.publisher != nil {
 		c.publisher.Close(why)
 	}
@@ -80,13 +92,16 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 
 func (c *conn) logEnd(ctx context.Context, why reason.Reason, err error, lasted time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("stream", strings.Trim(c.address.path(), "/")), slog.String("proto", "rtmp"), slog.String("peer", c.peer),
+		slog.String("stream", strings.Trim(c.address.path(), "/")), slog.String("proto", string(c.protocol)), slog.String("peer", c.peer),
 		slog.String("reason", string(why)), slog.Any("err", err),
 		slog.Duration("lasted", lasted.Round(time.Millisecond)), slog.Uint64("bytes", c.in.Received()),
 	}
 	if c.ingest != nil {
 		attrs = append(attrs, slog.Uint64("video", c.ingest.frames[media.Video]), slog.Uint64("audio", c.ingest.frames[media.Audio]),
 			slog.Uint64("dropped", c.ingest.drops))
+	}
+	if c.player != nil && c.player.view != nil {
+		attrs = append(attrs, slog.Group("sent", toAny(c.player.view.Totals())...))
 	}
 	c.server.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "rtmp connection closed", attrs...)
 }
@@ -98,7 +113,11 @@ func (c *conn) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, c.net.interrupt)
 	defer stop()
 	err := c.approach(ctx, late)
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.player != nil:
+		err = c.stage(ctx)
+	default:
 		err = c.receive(ctx)
 	}
 	switch {
@@ -109,6 +128,7 @@ func (c *conn) run(ctx context.Context) error {
 		return errDone
 	case c.publisher != nil && c.publisher.Err() != nil:
 		return c.publisher.Err()
+	case c.player != nil:
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.publisher == nil:
 		return errLate
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -137,7 +157,7 @@ func (c *conn) approach(ctx context.Context, late time.Time) error {
 	c.in.Progress = c.acknowledge
 	ctx, cancel := context.WithDeadline(ctx, late)
 	defer cancel()
-	for c.publisher == nil {
+	for c.publisher == nil && c.player == nil {
 		m, err := c.in.Next()
 		if err != nil {
 			return fmt.Errorf("read message: %w", err)
@@ -251,6 +271,7 @@ func (c *conn) acknowledge(received uint64) error {
 // Event types of user control messages (section 7.1.7).
 const (
 	eventStreamBegin  = 0
+	eventStreamEOF    = 1
 	eventPingRequest  = 6
 	eventPingResponse = 7
 )
@@ -286,7 +307,14 @@ func (c *conn) sayGoodbye(code string, err error) {
 	}
 	c.net.release()
 	if c.connected {
-		m, encodeErr := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, status("error", code, explain(err)))
+		level := "error"
+		if code == codePlayEnded {
+			level = "status"
+			if c.control(rtmpchunk.TypeUserControl, binary.BigEndian.AppendUint32([]byte{0, eventStreamEOF}, c.stream)) != nil {
+				return
+			}
+		}
+		m, encodeErr := commandMessage(statusChunkStream, c.stream, "onStatus", 0, nil, status(level, code, explain(err)))
 		if encodeErr != nil || c.send(m) != nil {
 			return
 		}

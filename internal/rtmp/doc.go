@@ -1,8 +1,9 @@
-// Package rtmp is the RTMP room: a server that takes publishers in, and a
+// Package rtmp is the RTMP room: a server of publishers and players, and a
 // client that publishes.
 //
-//	socket ─► handshake ─► chunks ─► commands: connect, createStream, publish ─► Admission
+//	socket ─► handshake ─► chunks ─► commands: connect, createStream, publish, play ─► Admission
 //	                             └─► audio, video, onMetaData ─► tracks, timeline ─► live.Publisher
+//	socket ◄─ feed.Conn ◄─ feed.Viewer ◄─ feed.Feed: chunks, rendered once for all players
 //
 // Handshake and AMF0 are gortmplib's. The exchange of commands is our own, since
 // its ServerConn refuses with one fixed text, and its message reader fails on
@@ -12,5 +13,5 @@
 // nested arrays end the whole process by a stack overflow.
 //
 // One goroutine serves a connection; a second one waits for the end of the
-// right to publish. The package knows its Admission, never domains or keys.
+// right to publish, or plays. The package knows its Admission, never domains or keys.
 package rtmp

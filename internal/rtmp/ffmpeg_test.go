@@ -185,12 +185,22 @@ func TestFFmpegIsTold(t *testing.T) {
 			w.ended(c.why)
 		})
 	}
-	t.Run("play", func(t *testing.T) {
-		w := run(t, Config{})
-		out, err := ffmpeg(t, "-i", w.url("live/s"), "-f", "null", "-")
-		if err == nil || !strings.Contains(out, "playing over RTMP is not offered yet") {
-			t.Fatalf("%v, ffmpeg says:\n%s", err, out)
-		}
-		w.ended(reason.UnsupportedMsg)
-	})
+	for name, c := range map[string]struct {
+		err  error
+		want string
+		why  reason.Reason
+	}{
+		"play what is not there":   {nil, live.ErrNotFound.Error(), reason.NotFound},
+		"play without a signature": {&catalog.Denied{Reason: reason.Auth, Detail: "denied by req auth: no url arg auth_key"}, "denied by req auth: no url arg auth_key", reason.Auth},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := run(t, Config{})
+			w.refuse(c.err)
+			out, err := ffmpeg(t, "-i", w.url("live/s"), "-f", "null", "-")
+			if err == nil || !strings.Contains(out, c.want) {
+				t.Fatalf("%v, ffmpeg says:\n%s", err, out)
+			}
+			w.ended(c.why)
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,11 @@ const bound = 20 * time.Second
 // admission is a fake door to a real hub.
 type admission struct {
 	publish func(ctx context.Context, q catalog.Request) (*live.Publisher, error)
+	play    func(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error)
+}
+
+func (a admission) Play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+	return a.play(ctx, q, variant)
 }
 
 func (a admission) Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error) {
@@ -55,7 +61,10 @@ type end struct {
 	text   string
 }
 
-func run(t *testing.T, cfg Config) *world {
+func run(t *testing.T, cfg Config) *world { return runFor(t, cfg, 0) }
+
+// runFor is run with streams that outlive their publishers by linger.
+func runFor(t *testing.T, cfg Config, linger time.Duration) *world {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,12 +72,12 @@ func run(t *testing.T, cfg Config) *world {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &world{
-		t: t, hub: live.NewHub(live.Options{}), addr: ln.Addr().String(), registry: prometheus.NewRegistry(),
+		t: t, hub: live.NewHub(live.Options{Linger: linger}), addr: ln.Addr().String(), registry: prometheus.NewRegistry(),
 		ends: make(chan end, 100), stop: cancel, served: make(chan error, 1),
 		admitted: make(chan struct{}, 100),
 	}
-	s := New(cfg, admission{w.admit}, slog.New(closings{w.ends}), NewMetrics(w.registry))
-	go func() { w.served <- s.Serve(ctx, ln) }()
+	s := New(cfg, admission{w.admit, w.play}, slog.New(closings{w.ends}), NewMetrics(w.registry))
+	go func() { w.served <- s.Serve(ctx, ln, catalog.RTMP) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-w.served; err != nil {
@@ -91,6 +100,18 @@ func (w *world) admit(_ context.Context, q catalog.Request) (*live.Publisher, er
 		w.admitted <- struct{}{}
 	}
 	return p, err
+}
+
+func (w *world) play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+	w.mu.Lock()
+	w.requests = append(w.requests, q)
+	deny := w.deny
+	w.mu.Unlock()
+	if deny != nil {
+		return nil, "", deny
+	}
+	r, err := w.hub.Subscribe(ctx, live.Name{Domain: "d", App: q.App, Stream: q.Stream, Variant: variant})
+	return r, catalog.SubSecond, err
 }
 
 func (w *world) refuse(err error) {
@@ -143,6 +164,21 @@ func (w *world) metric(name string, why reason.Reason) float64 {
 		}
 	}
 	return 0
+}
+
+// await waits until a histogram has counted something.
+func (w *world) await(name string) {
+	w.t.Helper()
+	for late := time.Now().Add(bound); time.Now().Before(late); runtime.Gosched() {
+		families, err := w.registry.Gather()
+		must(w.t, err)
+		for _, f := range families {
+			if f.GetName() == name && f.GetMetric()[0].GetHistogram().GetSampleCount() > 0 {
+				return
+			}
+		}
+	}
+	w.t.Fatalf("%s counts nothing", name)
 }
 
 // reader waits until a stream that is being published is announced.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"millrace/internal/catalog"
@@ -267,11 +268,11 @@ func TestPlayIsRefused(t *testing.T) {
 	_, err = c.result(2)
 	must(t, err, c.send(8, 1, "play", 3, nil, "s"))
 	var told *StatusError
-	if err := c.waitStatus(""); !errors.As(err, &told) || told.Code != codePlayFailed {
+	if err := c.waitStatus(""); !errors.As(err, &told) || told.Code != codeNoStream {
 		t.Fatalf("client was told %v", err)
 	}
 	must(t, c.net.Close())
-	w.ended(reason.UnsupportedMsg)
+	w.ended(reason.NotFound)
 }
 
 func TestPingAndAcknowledgement(t *testing.T) {
@@ -332,9 +333,25 @@ func (memory) SetWriteDeadline(t time.Time) error { return nil }
 func newServer(f *testing.F) *Server {
 	hub := live.NewHub(live.Options{Linger: time.Millisecond})
 	f.Cleanup(hub.Close)
-	door := admission{func(_ context.Context, q catalog.Request) (*live.Publisher, error) {
-		return hub.Publish(live.Name{App: q.App, Stream: q.Stream}, "rtmp", q.RemoteAddr)
-	}}
+	door := admission{
+		func(_ context.Context, q catalog.Request) (*live.Publisher, error) {
+			return hub.Publish(live.Name{App: q.App, Stream: q.Stream}, "rtmp", q.RemoteAddr)
+		},
+		func(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			r, err := hub.Subscribe(ctx, live.Name{App: q.App, Stream: q.Stream, Variant: variant})
+			return r, catalog.SubSecond, err
+		},
+	}
+	p, err := hub.Publish(live.Name{App: "live", Stream: "playing"}, "test", "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	p.Announce(small, stereo)
+	if err := p.Write(picture(small, 0, idr)); err != nil {
+		f.Fatal(err)
+	}
 	return New(Config{MaxMessage: 1 << 20}, door, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
 }
 
@@ -370,8 +387,17 @@ func FuzzSession(f *testing.F) {
 	say(3, 0, "FCUnpublish", nil, "s")
 	say(3, 0, "deleteStream", nil, 1.0)
 	f.Add(bytes.Clone(b.Bytes()))
+	b.Reset()
+	c.out = rtmpchunk.NewWriter(&b)
+	say(3, 0, "connect", append(connectObject(target{app: "live", tcURL: "rtmp://h/live"}),
+		amf0.ObjectEntry{Key: "fourCcList", Value: amf0.StrictArray{"hvc1", "Opus"}}))
+	say(3, 0, "createStream", nil)
+	say(8, 1, "play", nil, "playing?onlyvideo=1", -2000.0)
+	say(8, 1, "pause", nil, true, 0.0)
+	say(8, 0, "deleteStream", nil, 1.0)
+	f.Add(bytes.Clone(b.Bytes()))
 	hello := append([]byte{3}, make([]byte, 2*1536)...)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s.serve(context.Background(), memory{Reader: io.MultiReader(bytes.NewReader(hello), bytes.NewReader(in))})
+		s.serve(context.Background(), memory{Reader: io.MultiReader(bytes.NewReader(hello), bytes.NewReader(in))}, catalog.RTMP)
 	})
 }

@@ -10,15 +10,18 @@ import (
 	"time"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 	"millrace/internal/wire/rtmpchunk"
 )
 
-// Admission decides who may publish. Its error is a *catalog.Denied, or wraps
-// one of the errors of live; its text goes to the client.
+// Admission decides who may publish and who may play. Its errors are a
+// *catalog.Denied, or wrap one of the errors of live; their text goes to the
+// client.
 type Admission interface {
 	Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error)
+	feed.Admission
 }
 
 // Config bounds connections. A zero field means its default.
@@ -33,10 +36,18 @@ type Config struct {
 	// in bytes. Twice MaxMessage.
 	MaxBuffered int
 	// PublishTimeout is how long after its acceptance a connection must
-	// publish. 10 s.
+	// publish or play. 10 s.
 	PublishTimeout time.Duration
 	// IdleTimeout is how long a publisher may send nothing. 15 s.
 	IdleTimeout time.Duration
+	// WriteTimeout is how long one write to a player may block. 10 s.
+	WriteTimeout time.Duration
+	// MaxAge is the age of what a player has not been sent yet at which it
+	// goes on at the newest key frame. 3 s.
+	MaxAge time.Duration
+	// Patience is how long a player that was too old may take to catch up,
+	// skipping or not, before it is closed as slow. 20 s.
+	Patience time.Duration
 }
 
 // withDefaults fills in what is zero.
@@ -47,6 +58,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxBuffered, 2*c.MaxMessage)
 	setDefault(&c.PublishTimeout, 10*time.Second)
 	setDefault(&c.IdleTimeout, 15*time.Second)
+	setDefault(&c.WriteTimeout, 10*time.Second)
+	setDefault(&c.MaxAge, 3*time.Second)
+	setDefault(&c.Patience, 20*time.Second)
 	return c
 }
 
@@ -65,8 +79,9 @@ func (c Config) limits() rtmpchunk.Limits {
 	return rtmpchunk.Limits{Message: c.MaxMessage, Partial: c.MaxPartial, Buffered: c.MaxBuffered}
 }
 
-// Server takes RTMP publishers in.
+// Server serves RTMP publishers and players.
 type Server struct {
+	feeds     *feed.Set
 	config    Config
 	admission Admission
 	log       *slog.Logger
@@ -75,17 +90,25 @@ type Server struct {
 
 // New returns a Server. It starts nothing.
 func New(cfg Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
-	return &Server{config: cfg.withDefaults(), admission: adm, log: log, metrics: m}
+	cfg = cfg.withDefaults()
+	return &Server{
+		config: cfg, admission: adm, log: log, metrics: m,
+		feeds: &feed.Set{
+			Admission: adm, Renderer: renderer{}, Log: log, OnDrop: m.skip,
+			StartTimeout: cfg.PublishTimeout, MaxAge: cfg.MaxAge,
+		},
+	}
 }
 
 // Serve accepts connections from ln until ctx ends or ln fails, then ends them
 // all and waits for them. It closes ln. The end of ctx is not an error. TLS, if
-// wanted, is ln's business.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+// wanted, is ln's business; protocol is the word for it.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, protocol catalog.Protocol) error {
 	parent := ctx
 	// The end of the parent reaches connections with its reason.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	var running sync.WaitGroup
+	defer s.feeds.Wait()
 	defer running.Wait()
 	defer cancel(live.ErrShutdown)
 	defer ln.Close()
@@ -112,7 +135,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			continue
 		}
 		running.Go(func() {
-			s.serve(ctx, nc)
+			s.serve(ctx, nc, protocol)
 			<-places
 		})
 	}

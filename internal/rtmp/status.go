@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 	"millrace/internal/wire/rtmpchunk"
@@ -21,7 +22,11 @@ const (
 	codeDenied        = "NetStream.Publish.Denied"
 	codePublishFailed = "NetStream.Publish.Failed"
 	codeUnpublished   = "NetStream.Unpublish.Success"
+	codePlayReset     = "NetStream.Play.Reset"
+	codePlaying       = "NetStream.Play.Start"
 	codePlayFailed    = "NetStream.Play.Failed"
+	codeNoStream      = "NetStream.Play.StreamNotFound"
+	codePlayEnded     = "NetStream.Play.UnpublishNotify"
 )
 
 // ending is the end of a connection that its peer is told about.
@@ -34,13 +39,13 @@ type ending struct {
 func (e *ending) Error() string { return e.err.Error() }
 func (e *ending) Unwrap() error { return e.err }
 
-// errDone is the normal end: the publisher said that it has finished.
-var errDone = errors.New("the publisher has finished")
+// errDone is the normal end: the client said that it has finished.
+var errDone = errors.New("the client has finished")
 
 // errIdle and errLate are the two deadlines.
 var (
 	errIdle      = errors.New("nothing was received for too long")
-	errLate      = errors.New("the connection did not publish in time")
+	errLate      = errors.New("the connection did not publish or play in time")
 	errHandshake = errors.New("RTMP handshake failed")
 )
 
@@ -80,6 +85,21 @@ func judge(err error) (code string, why reason.Reason) {
 	return codePublishFailed, reason.Internal
 }
 
+// judgePlay is judge for connections that play, or want to.
+func judgePlay(err error) (code string, why reason.Reason) {
+	switch code, why = judge(err); {
+	case why == reason.PeerGone || errors.Is(err, feed.ErrGone):
+		return "", reason.PeerGone
+	case code == "", why == reason.Slow: // one that takes nothing would not take this
+		return "", why
+	case why == reason.NotFound:
+		return codeNoStream, why
+	case why == reason.StreamEnded:
+		return codePlayEnded, why
+	}
+	return codePlayFailed, why
+}
+
 // isLive says whether err has a word in package live.
 func isLive(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -95,7 +115,7 @@ func explain(err error) string {
 	if errors.As(err, &denied) {
 		return denied.Detail
 	}
-	for _, known := range []error{errIdle, errLate, live.ErrTaken, live.ErrReplaced, live.ErrKicked, live.ErrEnded, live.ErrShutdown} {
+	for _, known := range []error{errIdle, errLate, live.ErrNotFound, live.ErrTaken, live.ErrReplaced, live.ErrKicked, live.ErrEnded, live.ErrShutdown} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}
