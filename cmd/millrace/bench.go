@@ -6,50 +6,46 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"millrace/internal/load"
 )
 
 type benchCommand struct {
-	Viewers []int         `default:"1,200,400" help:"Steps of WebRTC viewers."`
-	For     time.Duration `default:"10s" help:"How long each step is measured."`
-	Joins   int           `default:"100" help:"Viewers that join per second."`
-	WHEP    string        `help:"Load this WHEP resource instead of a server of our own, which gets one processor."`
-	PID     int           `help:"With --whep: the server's process, whose cost is measured."`
+	Load    benchLoad    `cmd:"" default:"withargs" help:"Steps of viewers: the cost of each, and the delay. The default."`
+	Publish benchPublish `cmd:"" help:"Publish synthetic video with the time in it, until told to stop."`
 }
 
-// Run loads a server step by step and prints a table in Markdown.
-func (c *benchCommand) Run(s streams) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if floor, err := load.MeasureFloor(); err == nil {
-		fmt.Fprintf(s.err, "floor: %.2f µs per packet on this machine, %.2f to encrypt and %.2f to send eight at a time\n",
-			floor.Micros(), floor.Encrypt.Seconds()*1e6, floor.Send.Seconds()*1e6)
-	} else {
-		fmt.Fprintln(s.err, "floor:", err)
+// benchTarget says which server is measured.
+type benchTarget struct {
+	URL     []string `help:"Play this, instead of a server of our own that gets one processor: WHEP (http://…), artc://… or http://….flv. The stream must be published by this tool."`
+	Publish []string `help:"With --url: publish here meanwhile, one stream for each --url: rtmp://… or WHIP."`
+	PID     int      `help:"With --url: the server's process, whose cost is measured."`
+	From    string   `default:"rtmp" enum:"rtmp,whip" help:"How a server of our own is published to (${enum})."`
+	FLV     bool     `help:"Play by HTTP-FLV from a server of our own."`
+	JSON    string   `help:"Write the results into this file, too." type:"path"`
+}
+
+// stage is the server with that many streams.
+func (t *benchTarget) stage(streams int) (load.Stage, error) {
+	s := load.Stage{From: t.From, Publish: t.Publish, Play: t.URL, PID: t.PID, Streams: streams, FLV: t.FLV}
+	if len(t.URL) > 0 {
+		if len(t.URL) < streams {
+			return s, fmt.Errorf("%d --url are wanted", streams)
+		}
+		return s, nil
 	}
-	load.Header(s.out)
-	for _, n := range c.Viewers {
-		o := load.Options{WHEP: c.WHEP, Viewers: n, Joins: c.Joins, For: c.For, PID: c.PID}
-		if c.WHEP != "" {
-			r, err := load.Run(ctx, o)
-			if err != nil {
-				return err
-			}
-			r.Row(s.out)
-			continue
-		}
-		program, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		r, more, err := load.Own(ctx, program, o)
-		if err != nil {
-			return err
-		}
-		r.Row(s.out)
-		fmt.Fprintln(s.err, more)
+	var err error
+	s.Program, err = os.Executable()
+	return s, err
+}
+
+func (t *benchTarget) write(report any) error {
+	if t.JSON == "" {
+		return nil
 	}
-	return nil
+	return load.WriteJSON(t.JSON, report)
+}
+
+func untilSignal() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 }

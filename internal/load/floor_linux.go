@@ -16,10 +16,10 @@ import (
 // encrypt 1,200 bytes and to have the kernel send them over loopback, eight of
 // one destination per call. A server's cost is best read as a multiple of it:
 // machines differ threefold in the second part.
-type Floor struct{ Encrypt, Send time.Duration }
-
-// Micros is the floor in microseconds.
-func (f Floor) Micros() float64 { return float64(f.Encrypt+f.Send) / float64(time.Microsecond) }
+type Floor struct {
+	Encrypt time.Duration `json:"encrypt_ns"`
+	Send    time.Duration `json:"send_ns"`
+}
 
 const (
 	floorPackets = 160_000

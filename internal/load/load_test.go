@@ -15,14 +15,14 @@ const sampleAnswer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group
 	"a=ssrc:11 cname:rts\r\nm=video 9 UDP/TLS/RTP/SAVPF 102 103\r\na=ssrc-group:FID 22 33\r\na=ssrc:22 cname:rts\r\na=ssrc:33 cname:rts\r\n"
 
 func TestReadAnswer(t *testing.T) {
-	a, err := readAnswer(sampleAnswer)
+	a, err := readAnswer(sampleAnswer, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a.ufrag != "abcd" || a.pwd != "secret" || a.candidate.String() != "127.0.0.1:8001" || a.audioSSRC != 11 || a.videoSSRC != 22 {
 		t.Errorf("%+v", a)
 	}
-	if _, err := readAnswer(strings.ReplaceAll(sampleAnswer, " udp ", " tcp ")); err == nil {
+	if _, err := readAnswer(strings.ReplaceAll(sampleAnswer, " udp ", " tcp "), ""); err == nil {
 		t.Error("an answer without a UDP candidate is taken")
 	}
 }
@@ -31,7 +31,7 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add(sampleAnswer)
 	f.Add("a=ssrc:\r\na=candidate:")
 	f.Fuzz(func(t *testing.T, s string) {
-		if a, err := readAnswer(s); err == nil && (a.ufrag == "" || !a.candidate.IsValid()) {
+		if a, err := readAnswer(s, "127.0.0.1"); err == nil && (a.ufrag == "" || !a.candidate.IsValid()) {
 			t.Errorf("%+v", a)
 		}
 	})

@@ -1,11 +1,7 @@
 package load
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -18,51 +14,57 @@ const (
 	opusPT = 111
 )
 
-// offer is what a browser would ask for, with what a load needs and no more.
-func offer(ufrag, pwd, fingerprint string) string {
-	transport := "c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=ice-ufrag:" + ufrag + "\r\na=ice-pwd:" + pwd +
-		"\r\na=ice-options:trickle\r\na=fingerprint:sha-256 " + fingerprint + "\r\na=setup:actpass\r\na=recvonly\r\n" +
-		"a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+// wideSequence is the id of the transport-wide sequence number in every offer.
+const wideSequence = 3
+
+// offerSDP is what a browser would ask for, with what a load needs and no more:
+// to receive, or to send the SSRCs of a publisher.
+func offerSDP(l *leg, id *identity, feedback Feedback, sends *[2]uint32) string {
+	direction := "a=recvonly\r\n"
+	source := func(int) string { return "" }
+	if sends != nil {
+		direction = "a=sendonly\r\na=msid:load load\r\n"
+		source = func(i int) string { return fmt.Sprintf("a=ssrc:%d cname:load\r\n", sends[i]) }
+	}
+	wide, feedbacks := "", ""
+	switch feedback {
+	case TransportWide:
+		wide = "a=extmap:" + strconv.Itoa(wideSequence) + " http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+		feedbacks = "a=rtcp-fb:102 transport-cc\r\n"
+	case None:
+	}
+	transport := "c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=ice-ufrag:" + l.ufrag + "\r\na=ice-pwd:" + l.pwd +
+		"\r\na=ice-options:trickle\r\na=fingerprint:sha-256 " + id.fingerprint + "\r\na=setup:actpass\r\n" + direction + wide
 	return "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n" +
 		"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n" + transport +
-		"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n" +
+		"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n" + source(1) +
 		"m=video 9 UDP/TLS/RTP/SAVPF 102 103\r\na=mid:1\r\n" + transport +
 		"a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n" +
-		"a=rtpmap:102 H264/90000\r\na=rtcp-fb:102 nack\r\na=rtcp-fb:102 nack pli\r\na=rtcp-fb:102 transport-cc\r\n" +
+		"a=rtpmap:102 H264/90000\r\na=rtcp-fb:102 nack\r\na=rtcp-fb:102 nack pli\r\na=rtcp-fb:102 ccm fir\r\n" + feedbacks +
 		"a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n" +
-		"a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\n"
+		"a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\n" + source(0)
 }
+
+// Feedback is what viewers tell the server about its packets besides reports.
+type Feedback int
+
+// The kinds of feedback.
+const (
+	None          Feedback = iota
+	TransportWide          // as browsers do
+)
 
 // answer is what a load needs of an answer.
 type answer struct {
 	ufrag, pwd           string
 	candidate            netip.AddrPort
+	active               bool // the server is the DTLS client
 	videoSSRC, audioSSRC uint32
+	session              string // the resource to DELETE; empty where there is none
 }
 
-// post asks a WHEP resource for a session.
-func post(ctx context.Context, url, sdp string) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(sdp))
-	if err != nil {
-		return nil, fmt.Errorf("WHEP request: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/sdp")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("WHEP: %w", err)
-	}
-	defer res.Body.Close() //nolint:errcheck // only read from
-	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil {
-		return nil, fmt.Errorf("WHEP answer: %w", err)
-	}
-	if res.StatusCode != http.StatusCreated {
-		return nil, fmt.Errorf("WHEP: %s: %s", res.Status, bytes.TrimSpace(body))
-	}
-	return readAnswer(string(body))
-}
-
-func readAnswer(sdp string) (*answer, error) {
+// readAnswer reads an SDP; of several candidates it takes the one on host.
+func readAnswer(sdp, host string) (*answer, error) {
 	a := &answer{}
 	audio := false
 	for line := range strings.Lines(sdp) {
@@ -73,23 +75,14 @@ func readAnswer(sdp string) (*answer, error) {
 			a.ufrag = value
 		case "a=ice-pwd":
 			a.pwd = value
+		case "a=setup":
+			a.active = value == "active"
 		case "a=ssrc":
-			number, _, _ := strings.Cut(value, " ")
-			n, err := strconv.ParseUint(number, 10, 32)
-			if err != nil {
-				continue
-			}
-			if to := &a.videoSSRC; audio {
-				a.audioSSRC = uint32(n)
-			} else if *to == 0 {
-				*to = uint32(n)
-			}
+			a.source(value, audio)
 		case "a=candidate":
-			f := strings.Fields(value)
-			if len(f) < 6 || !strings.EqualFold(f[2], "udp") || f[1] != "1" || a.candidate.IsValid() {
-				continue
+			if c := candidate(value); c.IsValid() && (!a.candidate.IsValid() || c.Addr().String() == host) {
+				a.candidate = c
 			}
-			a.candidate, _ = netip.ParseAddrPort(f[4] + ":" + f[5])
 		default:
 			if strings.HasPrefix(line, "m=") {
 				audio = strings.HasPrefix(line, "m=audio")
@@ -97,7 +90,34 @@ func readAnswer(sdp string) (*answer, error) {
 		}
 	}
 	if a.ufrag == "" || !a.candidate.IsValid() {
-		return nil, fmt.Errorf("WHEP answer names no UDP candidate")
+		return nil, fmt.Errorf("the answer names no UDP candidate")
 	}
 	return a, nil
+}
+
+func (a *answer) source(value string, audio bool) {
+	number, _, _ := strings.Cut(value, " ")
+	n, err := strconv.ParseUint(number, 10, 32)
+	switch {
+	case err != nil:
+	case audio:
+		a.audioSSRC = uint32(n)
+	case a.videoSSRC == 0:
+		a.videoSSRC = uint32(n)
+	}
+}
+
+// candidate reads the address of a UDP candidate for RTP (RFC 8839 section 5.1);
+// invalid for all else.
+func candidate(value string) netip.AddrPort {
+	f := strings.Fields(value)
+	if len(f) < 6 || !strings.EqualFold(f[2], "udp") || f[1] != "1" {
+		return netip.AddrPort{}
+	}
+	addr, err := netip.ParseAddr(f[4])
+	port, perr := strconv.ParseUint(f[5], 10, 16)
+	if err != nil || perr != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr, uint16(port))
 }

@@ -10,19 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A pool receives for all viewers of a load. It polls their sockets instead of
-// sleeping on each: over loopback the sender pays for waking a receiver, which
-// over a network it does not. When a packet came is what the kernel stamped.
-
-// pollEvery is far below what a socket's buffer holds.
-const pollEvery = 4 * time.Millisecond
-
-const stampLen = 64 // room for one SCM_TIMESTAMPNS
-
+// A pool receives for all viewers of a load in one goroutine. It polls their
+// sockets instead of sleeping on each: over loopback the sender pays for waking a
+// receiver, which over a network it does not. When a packet came is what the
+// kernel stamped.
 type pool struct {
-	mu      sync.Mutex
-	viewers []*Viewer
+	mu    sync.Mutex
+	fresh []*viewer
 }
+
+// Sockets are polled far more often than their buffers fill. With many viewers
+// an empty look at each would be most of the work.
+const (
+	pollLeast     = 4 * time.Millisecond
+	pollMost      = 30 * time.Millisecond
+	pollPerViewer = 20 * time.Microsecond
+)
+
+const controlSize = 64 // room for SCM_TIMESTAMPNS and SO_RXQ_OVFL
 
 // mmsghdr is the kernel's struct mmsghdr.
 type mmsghdr struct {
@@ -33,42 +38,13 @@ type mmsghdr struct {
 
 // batch is the memory of one recvmmsg.
 type batch struct {
-	msgs   [batchSize]mmsghdr
-	iovs   [batchSize]unix.Iovec
-	data   [batchSize][datagramSize]byte
-	stamps [batchSize][stampLen]byte
+	msgs    [batchSize]mmsghdr
+	iovs    [batchSize]unix.Iovec
+	data    [batchSize][datagramSize]byte
+	control [batchSize][controlSize]byte
 }
 
-// add hands a connected viewer over to the pool, which closes it.
-func (p *pool) add(v *Viewer) error {
-	rc, err := v.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var derr error
-	if err := rc.Control(func(fd uintptr) {
-		if v.fd, derr = unix.Dup(int(fd)); derr == nil {
-			derr = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-		}
-	}); err != nil {
-		return err
-	}
-	if derr != nil {
-		return derr
-	}
-	// The runtime's poller forgets the socket with its connection; the copy of
-	// the descriptor lives on.
-	_ = v.conn.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.viewers = append(p.viewers, v)
-	return nil
-}
-
-// run receives until ctx ends and then closes all viewers.
-func (p *pool) run(ctx context.Context) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
+func newBatch() *batch {
 	b := &batch{}
 	for i := range b.msgs {
 		h := &b.msgs[i].hdr
@@ -76,34 +52,91 @@ func (p *pool) run(ctx context.Context) {
 		b.iovs[i].SetLen(datagramSize)
 		h.Iov = &b.iovs[i]
 		h.SetIovlen(1)
-		h.Control = &b.stamps[i][0]
+		h.Control = &b.control[i][0]
 	}
+	return b
+}
+
+// add hands a connected viewer over to the pool, which closes it.
+func (p *pool) add(v *viewer) error {
+	rc, err := v.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var derr error
+	if err := rc.Control(func(fd uintptr) {
+		if v.fd, derr = unix.Dup(int(fd)); derr != nil {
+			return
+		}
+		if derr = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); derr == nil {
+			derr = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
+		}
+	}); err != nil {
+		return err
+	}
+	// The runtime's poller forgets the socket with its connection; the copy of
+	// the descriptor lives on.
+	_ = v.conn.Close()
+	if derr != nil {
+		return derr
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fresh = append(p.fresh, v)
+	return nil
+}
+
+// run receives until ctx ends and then closes all viewers.
+func (p *pool) run(ctx context.Context) {
+	b := newBatch()
+	var viewers []*viewer
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			for _, v := range p.viewers {
+			for _, v := range append(viewers, p.take()...) {
 				_ = unix.Close(v.fd)
 			}
 			return
-		case now := <-tick.C:
-			p.mu.Lock()
-			viewers := p.viewers
-			p.mu.Unlock()
-			for _, v := range viewers {
-				b.receive(v)
-				v.keepAlive(now)
-			}
+		case <-timer.C:
+			viewers = append(viewers, p.take()...)
+			viewers = b.round(viewers)
+			timer.Reset(min(pollMost, max(pollLeast, time.Duration(len(viewers))*pollPerViewer)))
 		}
 	}
 }
 
+func (p *pool) take() []*viewer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh := p.fresh
+	p.fresh = nil
+	return fresh
+}
+
+// round takes what waits for all viewers, and returns those that stay.
+func (b *batch) round(viewers []*viewer) []*viewer {
+	kept := viewers[:0]
+	for _, v := range viewers {
+		now := time.Now().UnixNano()
+		b.receive(v, now)
+		if v.left.Load() {
+			_ = unix.Close(v.fd)
+			continue
+		}
+		v.keep(now)
+		kept = append(kept, v)
+	}
+	clear(viewers[len(kept):])
+	return kept
+}
+
 // receive takes what waits for one viewer.
-func (b *batch) receive(v *Viewer) {
+func (b *batch) receive(v *viewer, now int64) {
 	for !v.over {
 		for i := range b.msgs {
-			b.msgs[i].hdr.SetControllen(stampLen)
+			b.msgs[i].hdr.SetControllen(controlSize)
 		}
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(v.fd), uintptr(unsafe.Pointer(&b.msgs[0])),
 			batchSize, unix.MSG_DONTWAIT, 0, 0)
@@ -111,8 +144,14 @@ func (b *batch) receive(v *Viewer) {
 			return
 		}
 		for i := range b.msgs[:n] {
-			if !v.take(b.data[i][:b.msgs[i].n], b.stamp(i)) {
+			at, dropped := b.told(i, now)
+			if dropped > 0 {
+				v.dropped.Store(uint64(dropped))
+			}
+			v.readLate.add(now - at)
+			if !v.take(b.data[i][:b.msgs[i].n], at) {
 				v.over = true
+				return
 			}
 		}
 		if n < batchSize {
@@ -121,20 +160,34 @@ func (b *batch) receive(v *Viewer) {
 	}
 }
 
-// stamp reads when message i came.
-func (b *batch) stamp(i int) time.Time {
-	c := b.stamps[i][:]
-	if b.msgs[i].hdr.Controllen < unix.SizeofCmsghdr+16 {
-		return time.Now()
+// told reads when message i came, and how many the socket had dropped by then.
+func (b *batch) told(i int, now int64) (at int64, dropped uint32) {
+	at = now
+	c := b.control[i][:min(controlSize, int(b.msgs[i].hdr.Controllen))]
+	for len(c) >= unix.SizeofCmsghdr {
+		size := int(binary.NativeEndian.Uint64(c))
+		if size < unix.SizeofCmsghdr || size > len(c) {
+			return at, dropped
+		}
+		data := c[unix.SizeofCmsghdr:size]
+		if binary.NativeEndian.Uint32(c[8:]) == unix.SOL_SOCKET {
+			switch binary.NativeEndian.Uint32(c[12:]) {
+			case unix.SCM_TIMESTAMPNS:
+				at = int64(binary.NativeEndian.Uint64(data))*1e9 + int64(binary.NativeEndian.Uint64(data[8:]))
+			case unix.SO_RXQ_OVFL:
+				dropped = binary.NativeEndian.Uint32(data)
+			}
+		}
+		c = c[min(len(c), (size+7)&^7):]
 	}
-	return time.Unix(int64(binary.NativeEndian.Uint64(c[unix.SizeofCmsghdr:])), int64(binary.NativeEndian.Uint64(c[unix.SizeofCmsghdr+8:])))
+	return at, dropped
 }
 
-// write sends one datagram.
-func (v *Viewer) write(b []byte) {
-	if v.fd != 0 {
-		_, _ = unix.Write(v.fd, b) // what is lost is sent again
+// write sends one datagram. What is lost is sent again.
+func (l *leg) write(b []byte) {
+	if l.fd != 0 {
+		_, _ = unix.Write(l.fd, b)
 		return
 	}
-	_, _ = v.conn.Write(b)
+	_, _ = l.conn.Write(b)
 }

@@ -10,14 +10,14 @@ import (
 
 // pool receives for all viewers of a load, each in a goroutine of its own.
 type pool struct {
-	mu      sync.Mutex
-	viewers []*Viewer
+	mu    sync.Mutex
+	fresh []*viewer
 }
 
-func (p *pool) add(v *Viewer) error {
+func (p *pool) add(v *viewer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.viewers = append(p.viewers, v)
+	p.fresh = append(p.fresh, v)
 	return nil
 }
 
@@ -26,14 +26,14 @@ func (p *pool) run(ctx context.Context) {
 	defer tick.Stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for started := 0; ; {
+	for {
 		p.mu.Lock()
-		fresh := p.viewers[started:]
+		fresh := p.fresh
+		p.fresh = nil
 		p.mu.Unlock()
 		for _, v := range fresh {
 			wg.Go(func() { v.watch(ctx) })
 		}
-		started += len(fresh)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -42,21 +42,19 @@ func (p *pool) run(ctx context.Context) {
 	}
 }
 
-// watch receives until ctx ends or the server says goodbye.
-func (v *Viewer) watch(ctx context.Context) {
+// watch receives until ctx ends, the viewer leaves or the server says goodbye.
+func (v *viewer) watch(ctx context.Context) {
 	defer v.conn.Close()
-	_ = v.conn.SetReadDeadline(time.Time{})
-	stop := context.AfterFunc(ctx, func() { _ = v.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
 	buf := make([]byte, datagramSize)
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !v.left.Load() {
+		_ = v.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		n, err := v.conn.Read(buf)
-		now := time.Now()
-		if err != nil || !v.take(buf[:n], now) {
+		now := time.Now().UnixNano()
+		if err == nil && !v.take(buf[:n], now) {
 			return
 		}
-		v.keepAlive(now)
+		v.keep(now)
 	}
 }
 
-func (v *Viewer) write(b []byte) { _, _ = v.conn.Write(b) }
+func (l *leg) write(b []byte) { _, _ = l.conn.Write(b) }

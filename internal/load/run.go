@@ -2,66 +2,26 @@ package load
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"fmt"
-	"math/big"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
 // Options of a step of load.
 type Options struct {
-	WHEP    string        // the resource, with its signature
-	Viewers int           // how many
-	Joins   int           // per second
-	For     time.Duration // how long to measure once all are there
-	PID     int           // of the server, 0: its cost is not measured
-	Settle  time.Duration // for a server to become calm, before and between; 0: 3 s
-
-	idle int64 // resident memory of the server with one viewer, bytes
+	URL      string        // what to play, with its signature
+	Viewers  int           // how many
+	Joins    int           // per second
+	For      time.Duration // how long to measure once all are there
+	PID      int           // of the server, 0: its cost is not measured
+	Settle   time.Duration // for a server to become calm, before and between; 0: 3 s
+	Feedback Feedback
 }
 
-// Result of a step.
-type Result struct {
-	Viewers, Failed  int
-	Packets, Lost    uint64  // while measuring
-	PacketsPerSecond float64 // received by all viewers
-	MbitPerSecond    float64
-	CPU              float64 // share of one core
-	MicrosPerPacket  float64
-	KBPerViewer      float64
-	Delay            [3]time.Duration // p50, p95, p99: capture clock to the viewer's socket
-	Connect          [2]time.Duration // p50, p95: request to DTLS done
-	First            [2]time.Duration // p50, p95: request to first media packet
-	FirstError       string
-}
-
-// certificate makes the one that all viewers share.
-func certificate() (tls.Certificate, string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, "", fmt.Errorf("make certificate: %w", err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, "", fmt.Errorf("make certificate: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	pairs := make([]string, len(sum))
-	for i, b := range sum {
-		pairs[i] = strings.ToUpper(hex.EncodeToString([]byte{b}))
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, strings.Join(pairs, ":"), nil
-}
+// hundred is from which viewer on memory is looked at once more: what the stream
+// and the first joins cost is paid then.
+const hundred = 100
 
 // Run puts one step of load on a server and measures it. It blocks until all
 // viewers are gone.
@@ -69,69 +29,79 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Settle == 0 {
 		o.Settle = settle
 	}
-	cert, fingerprint, err := certificate()
+	a, err := openAudience(ctx, o.Feedback)
 	if err != nil {
 		return Result{}, err
 	}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	receivers := &pool{}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Go(func() { receivers.run(watching) })
-	var mu sync.Mutex
-	var viewers []*Viewer
-	res := Result{}
-	every := time.NewTicker(time.Second / time.Duration(max(o.Joins, 1)))
+	defer a.close()
+	r := &run{Options: o, audience: a}
+	for _, upTo := range []int{1, hundred, o.Viewers} {
+		if n := min(upTo, o.Viewers); n > r.asked {
+			if err := r.fill(ctx, n); err != nil {
+				return r.res, err
+			}
+			if err := pause(ctx, o.Settle); err != nil {
+				return r.res, err
+			}
+		}
+		if err := r.weigh(); err != nil {
+			return r.res, err
+		}
+	}
+	r.res.Viewers = len(r.members)
+	return r.res, r.measure(ctx)
+}
+
+// run is one step of load.
+type run struct {
+	Options
+	audience *audience
+	asked    int
+	weights  []weight
+	res      Result
+
+	mu      sync.Mutex
+	members []*member
+}
+
+// weight is the server's resident memory with a number of viewers.
+type weight struct {
+	viewers int
+	rss     int64
+}
+
+// fill lets viewers join until n were asked for.
+func (r *run) fill(ctx context.Context, n int) error {
+	every := time.NewTicker(time.Second / time.Duration(max(r.Joins, 1)))
 	defer every.Stop()
 	var joins sync.WaitGroup
-	for i := range o.Viewers {
+	defer joins.Wait()
+	for ; r.asked < n; r.asked++ {
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			return res, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		joins.Go(func() {
-			v, err := Dial(watching, o.WHEP, cert, fingerprint)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				if res.Failed++; res.FirstError == "" {
-					res.FirstError = err.Error()
-				}
-				return
+			m, err := r.audience.join(ctx, r.URL)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if err == nil {
+				r.members = append(r.members, m)
+			} else if r.res.Failed++; r.res.FirstError == "" {
+				r.res.FirstError = err.Error()
 			}
-			if err := receivers.add(v); err != nil {
-				_ = v.conn.Close() // twice is harmless
-				res.Failed, res.FirstError = res.Failed+1, err.Error()
-				return
-			}
-			viewers = append(viewers, v)
 		})
-		// What the first viewer costs is the stream's cost: its log, its conversion.
-		if i == 0 {
-			joins.Wait()
-			if err := o.learnIdle(ctx); err != nil {
-				return res, err
-			}
-		}
 	}
-	joins.Wait()
-	res.Viewers = len(viewers)
-	if err := res.measure(ctx, o, viewers); err != nil {
-		return res, err
-	}
-	return res, nil
+	return nil
 }
 
-// learnIdle waits until the server is calm and reads its memory.
-func (o *Options) learnIdle(ctx context.Context) error {
-	if err := pause(ctx, o.Settle); err != nil || o.PID == 0 {
-		return err
+func (r *run) weigh() error {
+	if r.PID == 0 {
+		return nil
 	}
-	var err error
-	o.idle, err = (process{o.PID}).rss()
+	rss, err := (process{r.PID}).rss()
+	r.weights = append(r.weights, weight{len(r.members), rss})
 	return err
 }
 
@@ -147,90 +117,97 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// measure watches the viewers for the time that o says.
-func (r *Result) measure(ctx context.Context, o Options, viewers []*Viewer) error {
-	if err := pause(ctx, o.Settle); err != nil { // joins are paid for, clocks are known
+// measure watches the viewers for the time that the options say: joins are paid
+// for, and nobody catches up any more.
+func (r *run) measure(ctx context.Context) error {
+	before := sum(r.members)
+	for _, m := range r.members {
+		m.delays.reset()
+		m.readLate.reset()
+	}
+	cpu, own, err := r.spent()
+	if err != nil {
 		return err
 	}
-	packets, bytes, lost := sums(viewers)
-	for _, v := range viewers {
-		v.delays.reset()
-	}
-	server := process{o.PID}
-	var cpu time.Duration
-	var err error
-	if o.PID != 0 {
-		if cpu, err = server.cpu(); err != nil {
-			return err
-		}
-	}
 	began := time.Now()
-	if err := pause(ctx, o.For); err != nil {
+	if err := pause(ctx, r.For); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	p, b, l := sums(viewers)
-	r.Packets, r.Lost = p-packets, l-lost
-	r.PacketsPerSecond = float64(r.Packets) / took.Seconds()
-	r.MbitPerSecond = float64(b-bytes) * 8 / 1e6 / took.Seconds()
-	if o.PID != 0 {
-		after, err := server.cpu()
-		if err != nil {
-			return err
-		}
-		rss, err := server.rss()
-		if err != nil {
-			return err
-		}
-		r.CPU = float64(after-cpu) / float64(took)
-		if r.Packets > 0 {
-			r.MicrosPerPacket = float64((after - cpu).Microseconds()) / float64(r.Packets)
-		}
-		if n := len(viewers) - 1; n > 0 {
-			r.KBPerViewer = float64(rss-o.idle) / 1024 / float64(n)
-		}
+	got := sum(r.members).less(before)
+	cpuAfter, ownAfter, err := r.spent()
+	if err != nil {
+		return err
 	}
-	r.times(viewers)
+	res := &r.res
+	res.totals = got
+	res.PacketsPerSecond = float64(got.Packets) / took.Seconds()
+	res.MbitPerSecond = float64(got.bytes) * 8 / 1e6 / took.Seconds()
+	res.ToolCPU = float64(ownAfter-own) / float64(took)
+	if r.PID != 0 {
+		res.CPU = float64(cpuAfter-cpu) / float64(took)
+		if got.Packets > 0 {
+			res.MicrosPerPacket = float64((cpuAfter - cpu).Microseconds()) / float64(got.Packets)
+		}
+		if n := len(r.members); n > 0 {
+			res.MillisPerViewerSecond = 1000 * res.CPU / float64(n)
+		}
+		res.KBPerViewer = slope(r.weights[0], r.weights[2])
+		res.KBPerViewerBeyond = slope(r.weights[1], r.weights[2])
+	}
+	r.times()
 	return nil
 }
 
-func sums(viewers []*Viewer) (packets, bytes, lost uint64) {
-	for _, v := range viewers {
-		packets += v.packets.Load()
-		bytes += v.bytes.Load()
-		lost += v.lost.Load()
-	}
-	return packets, bytes, lost
-}
-
-func (r *Result) times(viewers []*Viewer) {
-	all := newHistogram()
-	var connect, first []time.Duration
-	for _, v := range viewers {
-		all.merge(v.delays)
-		connect = append(connect, v.connected)
-		if f := v.firstPacket.Load(); f > 0 {
-			first = append(first, time.Duration(f))
+// spent is the processor time of the server and of this process so far.
+func (r *run) spent() (server, own time.Duration, err error) {
+	if r.PID != 0 {
+		if server, err = (process{r.PID}).cpu(); err != nil {
+			return 0, 0, err
 		}
 	}
-	for i, q := range []float64{.5, .95, .99} {
-		r.Delay[i] = all.quantile(q)
+	own, err = ownCPU()
+	if err != nil {
+		return 0, 0, fmt.Errorf("measure the tool: %w", err)
 	}
-	r.Connect = halfAndMost(connect)
-	r.First = halfAndMost(first)
+	return server, own, nil
 }
 
-// halfAndMost returns the median and the 95th percentile.
-func halfAndMost(d []time.Duration) [2]time.Duration {
+// slope is the memory per viewer in KB from one weight to the other.
+func slope(a, b weight) float64 {
+	if b.viewers <= a.viewers {
+		return 0
+	}
+	return float64(b.rss-a.rss) / 1024 / float64(b.viewers-a.viewers)
+}
+
+func (r *run) times() {
+	delays, late := newHistogram(), newHistogram()
+	var connect, first, key []time.Duration
+	for _, m := range r.members {
+		delays.merge(m.delays)
+		late.merge(m.readLate)
+		connect = append(connect, m.after(m.connected))
+		first = appendIf(first, m.after(m.firstPacket.Load()))
+		key = appendIf(key, m.after(m.firstKey.Load()))
+	}
+	r.res.Delay, r.res.ReadLate = delays.quantiles(), late.quantiles()
+	r.res.Connect, r.res.First, r.res.Key = quantilesOf(connect), quantilesOf(first), quantilesOf(key)
+}
+
+func appendIf(to []time.Duration, d time.Duration) []time.Duration {
+	if d > 0 {
+		to = append(to, d)
+	}
+	return to
+}
+
+// quantilesOf sorts d.
+func quantilesOf(d []time.Duration) Quantiles {
 	if len(d) == 0 {
-		return [2]time.Duration{}
+		return Quantiles{}
 	}
 	slices.Sort(d)
-	return [2]time.Duration{d[len(d)/2], d[len(d)*95/100]}
-}
-
-func (h *histogram) reset() {
-	for i := range h.buckets {
-		h.buckets[i].Store(0)
-	}
+	at := func(q int) float64 { return millis(d[min(len(d)-1, len(d)*q/100)]) }
+	return Quantiles{at(50), at(95), at(99)}
 }

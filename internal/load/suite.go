@@ -21,8 +21,10 @@ import (
 // Server is a server under test that the suite has started.
 type Server struct {
 	PID   int
-	WHEP  string // of live/load, unsigned
-	RTMP  string
+	WHEP  []string // of its streams, unsigned
+	WHIP  []string
+	RTMP  []string
+	FLV   []string
 	Start time.Duration // from the start of the process to its first answer
 	admin string
 	token string
@@ -35,8 +37,9 @@ type Server struct {
 const startWithin = 10 * time.Second
 
 // StartServer starts program as a server on free ports, with one processor,
-// pinned to core 0 where taskset is there. End stops it.
-func StartServer(ctx context.Context, program string) (*Server, error) {
+// pinned to core 0 where taskset is there, and names that many streams on it.
+// args are more of its command line. End stops it.
+func StartServer(ctx context.Context, program string, streams int, more ...string) (*Server, error) {
 	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
@@ -48,12 +51,18 @@ func StartServer(ctx context.Context, program string) (*Server, error) {
 	at := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	args := []string{program, "serve", "--no-auth", "--data-dir", dir, "--log-level", "warn", "--http-addr", at(0),
 		"--rtmp-addr", at(1), "--rtc-addr", at(2), "--admin-addr", at(3)}
+	args = append(args, more...)
 	if path, err := exec.LookPath("taskset"); err == nil {
 		args = append([]string{path, "-c", "0"}, args...)
 	}
 	s := &Server{
-		WHEP: "http://" + at(0) + "/whep/live/load", RTMP: "rtmp://" + at(1) + "/live/load", admin: "http://" + at(3),
-		dir: dir, done: make(chan error, 1), cmd: exec.Command(args[0], args[1:]...),
+		admin: "http://" + at(3),
+		dir:   dir, done: make(chan error, 1), cmd: exec.Command(args[0], args[1:]...),
+	}
+	for i := range streams {
+		path := "/live/load" + strconv.Itoa(i)
+		s.WHEP, s.WHIP = append(s.WHEP, "http://"+at(0)+"/whep"+path), append(s.WHIP, "http://"+at(0)+"/whip"+path)
+		s.RTMP, s.FLV = append(s.RTMP, "rtmp://"+at(1)+path), append(s.FLV, "http://"+at(0)+path+".flv")
 	}
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr

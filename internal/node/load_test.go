@@ -12,30 +12,35 @@ import (
 	"millrace/internal/load"
 )
 
-// The load tool's viewers get everything that its publisher sends.
+// The load tool's viewers get everything that its publishers send, whichever way
+// both take.
 func TestLoadPlaysWhatItPublishes(t *testing.T) {
 	n := serveNode(t, func(c *config.Config) { c.NoAuth = true })
-	urls := n.links(t, "load")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	publishing, stop := context.WithCancel(ctx)
-	var publisher errgroup.Group
-	publisher.Go(func() error { return load.Publish(publishing, urls.Publish.RTMP, load.FullHD) })
-	n.live(t, "load")
-	r, err := load.Run(ctx, load.Options{
-		WHEP: urls.Play.WHEP, Viewers: 5, Joins: 50, For: 500 * time.Millisecond, Settle: 1200 * time.Millisecond, PID: os.Getpid(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Failed != 0 || r.Viewers != 5 || r.Lost != 0 {
-		t.Errorf("%+v", r)
-	}
-	if r.Packets < 5*100 || r.CPU == 0 || r.Delay[0] == 0 || r.First[1] == 0 {
-		t.Errorf("%+v", r)
-	}
-	stop()
-	if err := publisher.Wait(); err != nil {
-		t.Error(err)
+	for from, viewer := range map[string]string{"rtmp": "whep", "whip": "whep", "artc": "flv"} {
+		urls := n.links(t, from)
+		to := map[string]string{"rtmp": urls.Publish.RTMP, "whip": urls.Publish.WHIP, "artc": urls.Publish.ARTC}[from]
+		publishing, stop := context.WithCancel(ctx)
+		var publisher errgroup.Group
+		publisher.Go(func() error { return load.Publish(publishing, to, load.Source{Picture: load.FullHD}) })
+		n.live(t, from)
+		r, err := load.Run(ctx, load.Options{
+			URL: map[string]string{"whep": urls.Play.WHEP, "flv": urls.Play.FLV}[viewer], Viewers: 5, Joins: 50,
+			For: 500 * time.Millisecond, Settle: 600 * time.Millisecond, PID: os.Getpid(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Failed != 0 || r.Viewers != 5 || r.Lost != 0 || r.Wrong != 0 || r.Trouble() != "" {
+			t.Errorf("%s: %+v", from, r)
+		}
+		if r.CPU == 0 || r.Delay.P50 == 0 || r.First.P95 == 0 || r.Key.P95 == 0 {
+			t.Errorf("%s: %+v", from, r)
+		}
+		stop()
+		if err := publisher.Wait(); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
 	}
 }

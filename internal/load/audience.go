@@ -1,0 +1,79 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// audience makes viewers of any protocol and owns what they need.
+type audience struct {
+	feedback Feedback
+	id       *identity
+	client   *http.Client
+	pool     *pool
+	running  sync.WaitGroup
+	ended    <-chan struct{}
+	stop     context.CancelFunc
+}
+
+// member is one viewer of an audience.
+type member struct {
+	*seen
+	leave func(ctx context.Context, goodbye bool) error // once
+}
+
+// openAudience starts what receives; close ends it. Viewers end with ctx.
+func openAudience(ctx context.Context, f Feedback) (*audience, error) {
+	id, err := newIdentity()
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(ctx)
+	a := &audience{feedback: f, id: id, client: newHTTPClient(), pool: &pool{}, ended: running.Done(), stop: stop}
+	a.running.Go(func() { a.pool.run(running) })
+	return a, nil
+}
+
+// close ends all viewers and waits for them.
+func (a *audience) close() {
+	a.stop()
+	a.running.Wait()
+	a.client.CloseIdleConnections()
+}
+
+// join makes a viewer of a URL and blocks until media can flow.
+func (a *audience) join(ctx context.Context, raw string) (*member, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read URL: %w", err)
+	}
+	switch {
+	case u.Scheme == "artc", (u.Scheme == "http" || u.Scheme == "https") && !strings.HasSuffix(u.Path, ".flv"):
+		return a.joinWebRTC(ctx, raw)
+	case u.Scheme == "http" || u.Scheme == "https":
+		return a.joinFLV(ctx, raw)
+	}
+	return nil, fmt.Errorf("no viewer for %s: want WHEP (http://), artc:// or http://….flv", bareURL(raw))
+}
+
+func (a *audience) joinWebRTC(ctx context.Context, raw string) (*member, error) {
+	to := newEndpoint(raw, false, a.client)
+	v, err := dialViewer(ctx, to, a.id, a.feedback)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.pool.add(v); err != nil {
+		return nil, fmt.Errorf("keep viewer: %w", err)
+	}
+	return &member{v.seen, func(ctx context.Context, goodbye bool) error {
+		defer v.leave()
+		if !goodbye || v.answer.session == "" {
+			return nil
+		}
+		return to.remove(ctx, v.answer.session)
+	}}, nil
+}
