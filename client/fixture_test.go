@@ -75,6 +75,7 @@ func newServer(t testing.TB, change ...func(*config.Config)) *server {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.NoAuth = t.TempDir(), true
+	cfg.SRTAddr = ""
 	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTCAddr, cfg.AdminAddr = freePort(t), freePort(t), "127.0.0.1:0", "127.0.0.1:0"
 	cfg.RTCIPs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	for _, f := range change {

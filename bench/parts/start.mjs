@@ -56,7 +56,7 @@ async function start() {
   try {
     const [http, rtmp, rtc, admin] = (await freePorts(4)).map((p) => `127.0.0.1:${p}`);
     const began = performance.now();
-    const server = lab.start(binary, ['serve', '--data-dir', data, '--log-level', 'warn', '--http-addr', http, '--rtmp-addr', rtmp, '--rtc-addr', rtc, '--admin-addr', admin]);
+    const server = lab.start(binary, ['serve', '--data-dir', data, '--log-level', 'warn', '--http-addr', http, '--rtmp-addr', rtmp, '--srt-addr', 'off', '--rtc-addr', rtc, '--admin-addr', admin]);
     for (;;) {
       const ok = await fetch(`http://${admin}/healthz`).then((r) => r.ok, () => false);
       if (ok) return performance.now() - began;

@@ -29,7 +29,7 @@ type server struct {
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
 	own := []string{"serve", "--rtc-ip=127.0.0.1", "--data-dir", t.TempDir()}
-	for _, flag := range []string{"http", "rtmp", "rtc", "admin"} {
+	for _, flag := range []string{"http", "rtmp", "srt", "rtc", "admin"} {
 		own = append(own, "--"+flag+"-addr=127.0.0.1:0")
 	}
 	s := &server{

@@ -20,11 +20,11 @@ func (c *signCommand) signStream(s streams, o links.Order) error {
 	}
 	listens := config.Default()
 	listens.HTTPAddr, listens.HTTPSAddr, listens.TLS, listens.RTMPAddr = c.HTTPAddr, c.HTTPSAddr, c.TLS, c.RTMPAddr
-	listens.RTSMode = c.RTSMode
+	listens.SRTAddr, listens.RTSMode = c.SRTAddr, c.RTSMode
 	if listens, err = listens.Finish(); err != nil {
 		return err
 	}
-	place, err := links.ParsePlace(c.Host, listens.HTTPAddr, listens.HTTPSAddr, listens.RTMPAddr)
+	place, err := links.ParsePlace(c.Host, listens.HTTPAddr, listens.HTTPSAddr, listens.RTMPAddr, listens.SRTAddr)
 	if err != nil {
 		return err
 	}

@@ -125,6 +125,11 @@ func (p *page) publish(f Facts) {
 		p.row("Stream key", l.Key)
 		p.row("Output", output)
 	}
+	if server, id, ok := strings.Cut(l.SRT, "?streamid="); ok {
+		p.section("Publish over SRT", "in MPEG-TS; one URL: server?streamid=stream id")
+		p.row("Server", server)
+		p.row("Stream id", id)
+	}
 	p.section("Publish from the RTS SDK (ARTC)", "")
 	p.line("    ", p.link(l.ARTC))
 	if l.RTMP == "" {
@@ -152,7 +157,7 @@ func (p *page) play(f Facts) {
 func (p *page) about(f Facts) {
 	p.section("Keep in mind", "")
 	if f.Links.Publish.RTMP == "" {
-		p.row("Mode", "half-second: WebRTC in, WebRTC out, nothing converted; RTMP and HTTP-FLV are refused")
+		p.row("Mode", "half-second: WebRTC in, WebRTC out, nothing converted; the rest is refused")
 	}
 	if f.Links.Expires != nil {
 		p.row("URLs", "work until "+f.Links.Expires.UTC().Format(time.DateTime)+" UTC; more: millrace sign "+f.Name)

@@ -26,6 +26,7 @@ func facts() Facts {
 				WHIP: "http://localhost:8080/live/show" + token, ARTC: "artc://localhost:8080/live/show" + token,
 				RTMP:   "rtmp://localhost/live/show" + token,
 				Server: "rtmp://localhost/live", Key: "show" + token,
+				SRT: "srt://localhost:1105?streamid=#!::r=/live/show" + token + ",m=publish",
 			},
 			Play: links.Play{
 				ARTC: "artc://localhost:8080/live/show" + token,

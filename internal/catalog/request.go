@@ -11,6 +11,7 @@ type Protocol string
 const (
 	RTMP  Protocol = "rtmp"
 	RTMPS Protocol = "rtmps"
+	SRT   Protocol = "srt"
 	ARTC  Protocol = "artc"
 	WHIP  Protocol = "whip"
 	WHEP  Protocol = "whep"

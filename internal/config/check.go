@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // BadValue is a setting that can not be used as it is.
@@ -23,15 +24,18 @@ func (c Config) check() error {
 		return &BadValue{"data-dir", c.DataDir, "is not a directory name"}
 	}
 	type address struct{ key, value string }
-	tcp := []address{{"http-addr", c.HTTPAddr}, {"rtmp-addr", c.RTMPAddr}, {"rtc-addr", c.RTCAddr}, {"admin-addr", c.AdminAddr}}
+	all := []address{{"http-addr", c.HTTPAddr}, {"rtmp-addr", c.RTMPAddr}, {"rtc-addr", c.RTCAddr}, {"admin-addr", c.AdminAddr}}
 	if c.HTTPSAddr != "" {
-		tcp = append(tcp, address{"https-addr", c.HTTPSAddr})
+		all = append(all, address{"https-addr", c.HTTPSAddr})
 	}
-	for i, a := range tcp {
+	if c.SRTAddr != "" {
+		all = append(all, address{"srt-addr", c.SRTAddr})
+	}
+	for i, a := range all {
 		if why := badAddress(a.value); why != "" {
 			return &BadValue{a.key, a.value, why}
 		}
-		for _, b := range tcp[:i] {
+		for _, b := range all[:i] {
 			if a.value == b.value && !strings.HasSuffix(a.value, ":0") {
 				return &BadValue{a.key, a.value, "is taken by " + b.key}
 			}
@@ -42,6 +46,12 @@ func (c Config) check() error {
 			return &BadValue{"rtc-ip", ip.String(), "is not an address that a viewer could send to"}
 		}
 	}
+	if n := len(c.SRTPassphrase); n != 0 && (n < 10 || n > 79) {
+		return &BadValue{"srt-passphrase", "...", "has not 10 to 79 characters"}
+	}
+	if c.SRTLatency < 0 || c.SRTLatency > maxLatency {
+		return &BadValue{"srt-latency", c.SRTLatency.String(), "is not from 0s to 10s"}
+	}
 	return firstBad(
 		oneOf("rts-mode", c.RTSMode, "", "sub-second", "half-second"),
 		oneOf("take-over", c.TakeOver, "when-silent", "always"),
@@ -49,6 +59,10 @@ func (c Config) check() error {
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	)
 }
+
+// maxLatency bounds how long SRT holds packets back: it keeps that much of each
+// connection.
+const maxLatency = 10 * time.Second
 
 // badAddress says what is wrong with an address to listen on, or "".
 func badAddress(s string) string {

@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"millrace/internal/catalog"
 )
@@ -16,10 +17,14 @@ type Config struct {
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
 	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish and to play."`
+	SRTAddr   string `name:"srt-addr" yaml:"srt-addr" default:":1105" placeholder:"ADDR" help:"SRT, over UDP; off: none."`
 	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" help:"WebRTC media, UDP and TCP."`
 	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" help:"Health and metrics."`
 
 	RTCIPs []netip.Addr `name:"rtc-ip" yaml:"rtc-ip" placeholder:"IP" help:"Address that viewers are told to send media to, repeatable. Those of the interfaces by default."`
+
+	SRTPassphrase string        `name:"srt-passphrase" yaml:"srt-passphrase" placeholder:"TEXT" help:"What SRT connections must be encrypted with, 10 to 79 characters. Not encrypted by default."`
+	SRTLatency    time.Duration `name:"srt-latency" yaml:"srt-latency" default:"120ms" help:"How long SRT holds packets back at least, to have lost ones sent again."`
 
 	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
@@ -34,12 +39,15 @@ type Config struct {
 // tlsAddr is what --tls stands for.
 const tlsAddr = ":8443"
 
+// off is an address that is none.
+const off = "off"
+
 // Default returns what holds when neither a flag nor a file says anything.
 func Default() Config {
 	return Config{
 		DataDir:  "./data",
-		HTTPAddr: ":8080", RTMPAddr: ":1935", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
+		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
+		SRTLatency: 120 * time.Millisecond, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -49,6 +57,9 @@ func (c Config) Finish() (Config, error) {
 		c.HTTPSAddr = tlsAddr
 	}
 	c.TLS = c.HTTPSAddr != ""
+	if c.SRTAddr == off {
+		c.SRTAddr = ""
+	}
 	return c, c.check()
 }
 

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -62,6 +63,9 @@ http-addr: 127.0.0.1:80
 https-addr: ":444"
 tls: true
 rtmp-addr: :1936
+srt-addr: off
+srt-passphrase: correct horse battery
+srt-latency: 1s
 rtc-addr: "[::1]:9000"
 admin-addr: localhost:9091
 rtc-ip:
@@ -77,7 +81,8 @@ log-format: json
 	whole := config.Config{
 		DataDir: "/var/lib/millrace", HTTPAddr: "127.0.0.1:80", HTTPSAddr: ":444", TLS: true, RTMPAddr: ":1936",
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
-		RTCIPs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+		SRTPassphrase: "correct horse battery", SRTLatency: time.Second,
 		NoAuth: true, Demo: true, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
 	}
 	got, err := parse(t, file)
@@ -159,6 +164,9 @@ func TestBadFlags(t *testing.T) {
 		{"--http-addr=a b:80", "holds a host that is none"},
 		{"--rtc-addr=::1:80", "wants brackets"},
 		{"--admin-addr=:8080", `admin-addr: ":8080" is taken by http-addr`},
+		{"--srt-addr=1105", `srt-addr: "1105" has no port, as in :8080 or 127.0.0.1:8080`},
+		{"--srt-passphrase=short", `srt-passphrase: "..." has not 10 to 79 characters`},
+		{"--srt-latency=1m", `srt-latency: "1m0s" is not from 0s to 10s`},
 		{"--https-addr=:1935", `https-addr: ":1935" is taken by rtmp-addr`},
 		{"--rtc-ip=0.0.0.0", "is not an address that a viewer could send to"},
 		{"--rtc-ip=ff02::1", "is not an address that a viewer could send to"},

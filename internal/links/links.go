@@ -15,8 +15,8 @@ type Place struct {
 	// Host goes into all URLs, a name or an address without port. "": the
 	// domain's own name, or localhost for a default domain.
 	Host string
-	// HTTP and RTMP are ports.
-	HTTP, RTMP int
+	// HTTP, RTMP and SRT are ports; SRT 0: there is none.
+	HTTP, RTMP, SRT int
 	// TLS says that HTTP is the port of the HTTPS server.
 	TLS bool
 }
@@ -51,6 +51,7 @@ type Publish struct {
 	// Server and Key are RTMP in the two parts that OBS asks for.
 	Server string `json:"obs_server,omitempty"`
 	Key    string `json:"obs_stream_key,omitempty"`
+	SRT    string `json:"srt,omitempty"`
 }
 
 // Play is how to watch the stream.
@@ -80,6 +81,9 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 		cut := strings.LastIndexByte(path, '/')
 		set.Publish.Server = p.rtmp(in) + path[:cut]
 		set.Publish.Key = strings.TrimPrefix(set.Publish.RTMP, set.Publish.Server+"/")
+	}
+	if p.SRT != 0 && mode(s, in) != catalog.HalfSecond {
+		set.Publish.SRT = p.srt(in, token(in, o, "", path), "publish")
 	}
 	if out.Mode != catalog.HalfSecond {
 		set.Play.FLV = token(out, o, web, path+".flv")
@@ -127,6 +131,16 @@ func expires(o Order, domains ...*catalog.Domain) *time.Time {
 }
 
 func (p Place) rtmp(d *catalog.Domain) string { return "rtmp://" + p.host(d, p.RTMP, 1935) }
+
+// srt returns the URL of a resource, its path with its token, in the form that
+// ffmpeg and OBS take: what stands behind the first "streamid=" is the streamid.
+func (p Place) srt(d *catalog.Domain, resource, mode string) string {
+	host := ""
+	if !d.Default { // that is who no host means
+		host = "h=" + d.Name + ","
+	}
+	return "srt://" + p.host(d, p.SRT, 0) + "?streamid=#!::" + host + "r=" + resource + ",m=" + mode
+}
 
 // web returns the beginnings of HTTP and of ARTC URLs. The SDK turns artc://
 // into the scheme of the page that it runs on, so the port has to be the one of

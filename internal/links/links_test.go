@@ -26,7 +26,7 @@ func domains() *catalog.Snapshot {
 	}}
 }
 
-var usual = links.Place{HTTP: 8080, RTMP: 1935}
+var usual = links.Place{HTTP: 8080, RTMP: 1935, SRT: 1105}
 
 func makeSet(t *testing.T, p links.Place, o links.Order) links.Set {
 	t.Helper()
@@ -77,6 +77,18 @@ func TestSetIsAccepted(t *testing.T) {
 			}
 			if err := sign.Verify(l.path, key, []string{l.key}, l.validity, l.end); err == nil {
 				t.Errorf("%s: %s works on", c.name, l.url)
+			}
+		}
+		for _, l := range []struct{ url, before, after, key string }{
+			{set.Publish.SRT, "srt://localhost:1105?streamid=#!::r=/live/demo?auth_key=", ",m=publish", "in"},
+		} {
+			key, ok := strings.CutPrefix(l.url, l.before)
+			token, end := strings.CutSuffix(key, l.after)
+			if !ok || !end {
+				t.Errorf("%s: %s", c.name, l.url)
+			}
+			if err := sign.Verify("/live/demo", token, []string{l.key}, time.Hour, c.in.Add(-time.Second)); err != nil {
+				t.Errorf("%s: %s: %v", c.name, l.url, err)
 			}
 		}
 		if set.Expires == nil || !set.Expires.Equal(c.in) {

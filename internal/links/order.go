@@ -22,8 +22,8 @@ func ParseStream(s string) (app, stream string, err error) {
 }
 
 // ParsePlace makes a Place of the addresses that a node listens on. Where it
-// listens on https, that is what the URLs are for.
-func ParsePlace(host, http, https, rtmp string) (Place, error) {
+// listens on https, that is what the URLs are for; srt is "" where it is off.
+func ParsePlace(host, http, https, rtmp, srt string) (Place, error) {
 	p := Place{Host: host, TLS: https != ""}
 	if p.TLS {
 		http = https
@@ -32,7 +32,10 @@ func ParsePlace(host, http, https, rtmp string) (Place, error) {
 	if p.HTTP, err = portOf(http); err != nil {
 		return Place{}, err
 	}
-	p.RTMP, err = portOf(rtmp)
+	if p.RTMP, err = portOf(rtmp); err != nil || srt == "" {
+		return p, err
+	}
+	p.SRT, err = portOf(srt)
 	return p, err
 }
 

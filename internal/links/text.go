@@ -16,7 +16,7 @@ func (s Set) Text(w io.Writer) error {
 	}{
 		{"publish", [][2]string{
 			{"RTMP", s.Publish.RTMP}, {"OBS server", s.Publish.Server}, {"OBS stream key", s.Publish.Key},
-			{"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC},
+			{"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC}, {"SRT", s.Publish.SRT},
 		}},
 		{"play", [][2]string{
 			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP},

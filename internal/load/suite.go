@@ -50,7 +50,7 @@ func StartServer(ctx context.Context, program string, streams int, more ...strin
 	}
 	at := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	args := []string{program, "serve", "--no-auth", "--data-dir", dir, "--log-level", "warn", "--http-addr", at(0),
-		"--rtmp-addr", at(1), "--rtc-addr", at(2), "--admin-addr", at(3)}
+		"--rtmp-addr", at(1), "--srt-addr", "off", "--rtc-addr", at(2), "--admin-addr", at(3)}
 	args = append(args, more...)
 	if path, err := exec.LookPath("taskset"); err == nil {
 		args = append([]string{path, "-c", "0"}, args...)

@@ -58,6 +58,7 @@ func testConfig(t *testing.T) config.Config {
 	cfg := config.Default()
 	cfg.DataDir = t.TempDir()
 	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTCAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.SRTAddr = "127.0.0.1:0"
 	return cfg
 }
 
@@ -135,7 +136,11 @@ func ffmpeg(t *testing.T, url string, options ...string) (kill func()) {
 	if len(options) == 0 {
 		options = []string{"-tune", "zerolatency"}
 	}
-	args = append(append(args, options...), "-f", "flv", url)
+	format := "flv"
+	if strings.HasPrefix(url, "srt:") {
+		format = "mpegts"
+	}
+	args = append(append(args, options...), "-f", format, url)
 	var said bytes.Buffer
 	cmd := exec.Command("ffmpeg", args...)
 	cmd.Stderr = &said

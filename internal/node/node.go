@@ -25,6 +25,7 @@ import (
 	"millrace/internal/rtc"
 	"millrace/internal/rtmp"
 	"millrace/internal/signal"
+	"millrace/internal/srt"
 	"millrace/internal/transcode"
 	"millrace/internal/wire/rtp"
 )
@@ -59,6 +60,7 @@ type node struct {
 	hub      *live.Hub
 	rtc      *rtc.Server
 	rtmp     *rtmp.Server
+	srt      *srt.Server // nil: off
 	flv      *httplive.Server
 	signal   *signal.Server
 	registry *prometheus.Registry
@@ -104,6 +106,10 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	}))
 	door := admit.New(func() *catalog.Snapshot { return n.domains }, n.hub, time.Now, log)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
+	if err := n.listenSRT(door); err != nil {
+		n.close()
+		return nil, err
+	}
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
 	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
@@ -128,6 +134,9 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	all, failed := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.rtc.Serve(rooms) })
 	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp, catalog.RTMP) })
+	if n.srt != nil {
+		all.Go(func() error { return n.srt.Serve(rooms) })
+	}
 	web := n.webServers()
 	for _, w := range web {
 		all.Go(w.serve)
@@ -177,7 +186,21 @@ func (n *node) close() {
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = n.rtc.Serve(done) // closes its sockets and returns
+	if n.srt != nil {
+		_ = n.srt.Serve(done)
+	}
 	n.hub.Close()
+}
+
+// listenSRT opens the SRT port, unless it is off.
+func (n *node) listenSRT(door *admit.Admit) error {
+	if n.cfg.SRTAddr == "" {
+		return nil
+	}
+	var err error
+	n.srt, err = srt.Listen(srt.Config{Addr: n.cfg.SRTAddr, Passphrase: n.cfg.SRTPassphrase, Latency: n.cfg.SRTLatency},
+		door, n.log, srt.NewMetrics(n.registry))
+	return plain("srt-addr", n.cfg.SRTAddr, err)
 }
 
 // page is the handler of the player page.

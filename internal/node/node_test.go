@@ -208,6 +208,11 @@ func TestStartErrorsNameTheFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -215,6 +220,7 @@ func TestStartErrorsNameTheFlag(t *testing.T) {
 	for want, change := range map[string]func(*config.Config){
 		"--http-addr: port taken":  func(c *config.Config) { c.HTTPAddr = taken.Addr().String() },
 		"--rtmp-addr: port taken":  func(c *config.Config) { c.RTMPAddr = taken.Addr().String() },
+		"--srt-addr: port taken":   func(c *config.Config) { c.SRTAddr = udp.LocalAddr().String() },
 		"--rtc-addr: port taken":   func(c *config.Config) { c.RTCAddr = taken.Addr().String() },
 		"--admin-addr: port taken": func(c *config.Config) { c.AdminAddr = taken.Addr().String() },
 		"make data directory":      func(c *config.Config) { c.DataDir = filepath.Join(file, "data") },

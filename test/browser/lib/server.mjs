@@ -25,7 +25,7 @@ export class Server {
     const server = new Server();
     server.#keep = again?.takeData() ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')));
     const at = (name) => `--${name}-addr=127.0.0.1:${again?.ports[name] ?? 0}`;
-    const flags = ['http', 'rtmp', 'rtc', 'admin', ...(tls ? ['https'] : [])].map(at);
+    const flags = ['http', 'rtmp', 'srt', 'rtc', 'admin', ...(tls ? ['https'] : [])].map(at);
     if (demo) flags.push('--demo');
     if (!auth) flags.push('--no-auth');
     server.program = new Program('millrace', binary, [
