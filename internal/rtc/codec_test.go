@@ -55,8 +55,8 @@ func TestCodecSwitch(t *testing.T) {
 	if unable.deaf {
 		t.Fatal("it is still deaf")
 	}
-	able.repairs.fill(b.now.UnixNano())
-	if !able.resend(b.sh.out, able.video, media.Video, uint16(number), b.now.UnixNano()) {
+	able.repairs.fill(able, b.now.UnixNano(), 1)
+	if b.sh.answer(able, able.video, media.Video, uint16(number), b.now.UnixNano()) != answered {
 		t.Fatal("no repeat")
 	}
 	check(able, 99)

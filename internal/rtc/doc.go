@@ -17,6 +17,10 @@
 // of its egress state belongs to its shard's goroutine; readers only post to
 // the shard's inbox.
 //
+// What a viewer asks for again goes out before what is new, once per round trip,
+// from a share of the viewer's rate. Where much gets lost without a queue on the
+// way, repeats go out more than once (repeats.go).
+//
 // A publisher owns one goroutine, for what time asks for: repeated requests,
 // congestion feedback, reports, key frame requests. Its packets are taken on the
 // readers' goroutines, under the ingest's mutex, with two allocations each: the

@@ -135,8 +135,11 @@ func (sh *shard) forwardVideo(g *group) {
 		if v.phase == liveEdge || v.phase == awaitKey {
 			sh.sendVideo(g, v)
 		}
-		yield(i)
+		if yield(i); i%16 == 15 {
+			sh.repairAll() // a walk over many viewers takes long
+		}
 	}
+	sh.tails(g, sh.cut.video[len(sh.cut.video)-1], g.looked)
 }
 
 // sendVideo sends the gathered batch to one viewer.

@@ -6,7 +6,8 @@ import (
 )
 
 // Metrics of the room. Label values of "reason" are those of package reason,
-// those of "kind" stand in server.go.
+// those of "kind" stand in server.go, those
+// of "fate" in repeats.go.
 type Metrics struct {
 	Sessions     prometheus.Gauge
 	Closed       *prometheus.CounterVec
@@ -16,6 +17,7 @@ type Metrics struct {
 	Drops        *prometheus.CounterVec
 	NACKed       prometheus.Counter
 	Resent       prometheus.Counter
+	Repairs      [fates]prometheus.Counter // by fate
 	PLI          prometheus.Counter
 	Forward      prometheus.Histogram
 	AgeAtSend    prometheus.Histogram
@@ -37,7 +39,9 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
 	fine := []float64{.0002, .0005, .001, .0015, .002, .003, .005, .01, .02, .04, .1, .3, 1, 3}
-	return &Metrics{
+	repairs := f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_repairs_total",
+		Help: "Packets that viewers asked for again, by what became of them, and packets sent again unasked (copy, tail)."}, []string{"fate"})
+	m := &Metrics{
 		Sessions: f.NewGauge(prometheus.GaugeOpts{Name: "millrace_rtc_sessions",
 			Help: "WebRTC sessions, connected or connecting."}),
 		Closed: f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_closed_total",
@@ -53,7 +57,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		NACKed: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_nacked_total",
 			Help: "Packets that viewers asked for again."}),
 		Resent: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_resent_total",
-			Help: "Packets that were sent again."}),
+			Help: "Packets that were sent again, asked or unasked."}),
 		PLI: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_key_frame_requests_total",
 			Help: "PLI and FIR of viewers."}),
 		Forward: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_forward_seconds", Buckets: fine,
@@ -83,4 +87,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Wanted: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_ingest_key_frame_requests_total",
 			Help: "PLI and FIR sent to publishers."}),
 	}
+	for i, word := range fateWords {
+		m.Repairs[i] = repairs.WithLabelValues(word)
+	}
+	return m
 }

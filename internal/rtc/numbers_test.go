@@ -161,7 +161,8 @@ func TestRepeatIsOfTheSamePacket(t *testing.T) {
 	run[1].Start = false
 	b.src.write(run[1])
 	missing := uint16(v.video.next - 2)
-	if !v.resend(b.sh.out, v.video, media.Video, missing, 1e18) { // asked for before its turn
+	v.repairs.fill(v, 1e18, 1)
+	if b.sh.answer(v, v.video, media.Video, missing, 1e18) != answered { // asked for before its turn
 		t.Fatal("it is not sent")
 	}
 	b.turn(0)

@@ -23,7 +23,7 @@ func TestNACK(t *testing.T) {
 	for _, i := range []int{3, 4, 29} {
 		c.repeats(want[i])
 	}
-	if n := value(t, r.metrics.Resent); n != 3 {
+	if n := value(t, r.metrics.Repairs[answered]); n != 3 {
 		t.Fatalf("%v packets were resent, want 3", n)
 	}
 }
@@ -97,7 +97,7 @@ func TestSenselessNACK(t *testing.T) {
 		&rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: []rtcp.NackPair{{PacketID: first.SequenceNumber}}},
 	)
 	c.repeats(first)
-	if n := value(t, r.metrics.Resent); n != 1 {
+	if n := value(t, r.metrics.Repairs[answered]); n != 1 {
 		t.Fatalf("%v packets were resent, want 1", n)
 	}
 }
@@ -119,11 +119,10 @@ func TestNACKFlood(t *testing.T) {
 		all = append(all, first.SequenceNumber+i)
 	}
 	flood := &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(all)}
-	began := time.Now()
 	for range 300 {
 		c.send(flood)
 		sh.mu.Lock()
-		waits := len(sh.inbox)
+		waits := max(len(sh.inbox), len(sh.nacks))
 		sh.mu.Unlock()
 		if waits > maxInbox {
 			t.Fatalf("%d requests wait", waits)
@@ -131,9 +130,12 @@ func TestNACKFlood(t *testing.T) {
 	}
 	c.repeats(first)
 	c.takes(media.Video, 100)
-	most := repairBurst + repairRate*(time.Since(began).Seconds()+1)
-	if n := value(t, r.metrics.Resent); n > most {
-		t.Fatalf("%v packets were resent, want at most %v", n, most)
+	sent, resent := value(t, r.metrics.Packets), value(t, r.metrics.Resent)
+	if most := repairMost*sent + repairLeast/1000; resent > most { // all packets are of more than 1,000 bytes
+		t.Fatalf("%v of %v packets were sent again, want at most %v", resent, sent, most)
+	}
+	if value(t, r.metrics.Repairs[guarded])+value(t, r.metrics.Repairs[exhausted]) == 0 {
+		t.Fatal("nothing was refused")
 	}
 }
 
@@ -197,7 +199,7 @@ func TestReceiverReport(t *testing.T) {
 		}
 	}
 	v := r.session(c.id).viewer
-	c.until(func() bool { return v.rtt.Load() != 0 })
+	c.until(v.reported.Load)
 	if rtt := time.Duration(v.rtt.Load()); rtt > 5*time.Second || v.lost.Load() != 3 {
 		t.Fatalf("round trip %v, lost %d", rtt, v.lost.Load())
 	}
@@ -218,11 +220,12 @@ func (c *client) until(happened func() bool) {
 // The wall clock may be set back by any time: repairs and catching up go on.
 func TestClockIsSetBack(t *testing.T) {
 	now := time.Now().UnixNano()
-	var a allowance
-	a.fill(now)
-	a.fill(now - int64(time.Hour))
-	if a.left < repairBurst {
-		t.Fatalf("%v repairs are left", a.left)
+	var a repairs
+	idle := &viewer{}
+	a.fill(idle, now, 0)
+	a.fill(idle, now-int64(time.Hour), 0)
+	if a.left < repairLeast {
+		t.Fatalf("%v bytes are left", a.left)
 	}
 
 	b := newBench(t, SendAuto)

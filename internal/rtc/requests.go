@@ -4,39 +4,7 @@ import (
 	"time"
 
 	"millrace/internal/media"
-	"millrace/internal/reason"
 )
-
-// repair answers a NACK.
-func (sh *shard) repair(v *viewer, c *command, now int64) {
-	if !v.joined.Load() || v.left {
-		return
-	}
-	t, kind := v.video, media.Video
-	if v.audio != nil && c.ssrc == v.audio.ssrc {
-		t, kind = v.audio, media.Audio
-	}
-	if t == nil || c.ssrc != t.ssrc {
-		return
-	}
-	v.repairs.fill(now)
-	resent, g := 0, sh.groups[v.packets]
-	for i, low := range c.lost {
-		if v.repairs.left < 1 {
-			v.drop(reason.Limit, len(c.lost)-i)
-			break
-		}
-		if v.resend(sh.out, t, kind, low, now) {
-			v.repairs.left--
-			resent++
-		} else if kind == media.Video {
-			g.miss(t, low)
-		}
-	}
-	v.totals.nacked += uint64(len(c.lost))
-	sh.server.metrics.NACKed.Add(float64(len(c.lost)))
-	sh.server.metrics.Resent.Add(float64(resent))
-}
 
 const (
 	// A packet that has not come this long after what follows it is taken for

@@ -120,8 +120,12 @@ func (ses *session) ponged(id [stun.TransactionIDSize]byte) bool {
 		ses.ping = ping{}
 	}
 	ses.mu.Unlock()
-	if is && ses.ingest != nil {
+	switch {
+	case !is:
+	case ses.ingest != nil:
 		ses.ingest.onRoundTrip(took)
+	default:
+		ses.viewer.ponged(took)
 	}
 	return is
 }

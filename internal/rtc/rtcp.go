@@ -42,20 +42,18 @@ func (v *viewer) request(c command) {
 	}
 }
 
-// receiverReport takes the round-trip time (RFC 3550 section 6.4.1) and the
-// loss of pictures, or of sound where there are none.
+// receiverReport takes the round-trip time and what got lost.
 func (v *viewer) receiverReport(reports []rtcp.ReceptionReport, now int64) {
-	for _, r := range reports {
+	for i := range reports {
+		r := &reports[i]
+		kind := media.Video
+		if v.audio != nil && r.SSRC == v.audio.ssrc {
+			kind = media.Audio
+		}
 		if v.video == nil || r.SSRC == v.video.ssrc {
 			v.lost.Store(r.TotalLost)
 		}
-		if r.LastSenderReport == 0 {
-			continue
-		}
-		rtt := uint32(ntp(now)>>16) - r.LastSenderReport - r.Delay
-		if d := time.Duration(rtt) * time.Second >> 16; d < 10*time.Second {
-			v.rtt.Store(int64(max(d, time.Millisecond)))
-		}
+		v.line.take(r, kind, now)
 	}
 }
 

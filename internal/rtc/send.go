@@ -1,8 +1,6 @@
 package rtc
 
 import (
-	"time"
-
 	"millrace/internal/media"
 	wire "millrace/internal/wire/rtp"
 	"millrace/internal/wire/sdp"
@@ -71,24 +69,11 @@ func (v *viewer) sendAudio(o *outbox, pk *media.Packet, latm []byte) {
 	}
 }
 
-// resend answers a NACK for one packet.
-func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, now int64) bool {
-	out, seq, ok := t.sent(low)
-	if !ok {
-		return false
-	}
-	pk := t.recall(out)
-	known := pk != nil
-	if !known {
-		pk = v.packets.BySeq(kind, seq)
-	}
-	rtt := max(time.Duration(v.rtt.Load()), 20*time.Millisecond)
-	p := v.session.path.Load()
-	if pk == nil || p == nil {
-		return false
-	}
-	f := t.of(pk.Codec)
-	if f == nil || !f.repeatable() || !t.mayResend(out, now, rtt) {
+// resend sends pk again, which has or gets the number out. known says that it is
+// the very packet that was sent under it.
+func (v *viewer) resend(o *outbox, t *sendTrack, pk *media.Packet, out int64, known bool) bool {
+	f, p := t.of(pk.Codec), v.session.path.Load()
+	if f == nil || p == nil || !f.repeatable() {
 		return false
 	}
 	if f.same && !known { // it has not been sent yet, or was so long ago
@@ -124,6 +109,5 @@ func (v *viewer) resend(o *outbox, t *sendTrack, kind media.Kind, low uint16, no
 	}
 	o.arena = sealed
 	o.end(p, from, len(sealed)-from)
-	v.totals.resent++
 	return true
 }

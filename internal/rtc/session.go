@@ -192,6 +192,7 @@ func (ses *session) runHandshake(ctx context.Context, p *pipe) {
 		ses.ingest.connected(sec)
 	default:
 		ses.viewer.connected(sec)
+		ses.sendPing() // the round trip, until a receiver report tells it
 		ses.viewer.shard.post(command{kind: cmdJoin, viewer: ses.viewer})
 	}
 }

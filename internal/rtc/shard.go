@@ -3,6 +3,7 @@ package rtc
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"millrace/internal/live"
@@ -17,6 +18,8 @@ type shard struct {
 
 	mu    sync.Mutex
 	inbox []command
+	nacks []command   // answered before what is new is sent
+	lossy atomic.Bool // nacks holds some
 
 	out      *outbox
 	groups   map[*live.Packets]*group
@@ -25,6 +28,8 @@ type shard struct {
 	turn     int   // which tenth of the viewers gets sender reports next
 	now      int64 // Unix ns, when this turn of the loop began
 	work     []command
+	losses   []command
+	later    []later
 	cut      cutter
 }
 
@@ -74,9 +79,14 @@ func (sh *shard) post(c command) {
 // it reports whether there was room.
 func (sh *shard) request(c command) bool {
 	sh.mu.Lock()
-	ok := len(sh.inbox) < maxInbox
+	box := &sh.inbox
+	if c.kind == cmdNACK {
+		box = &sh.nacks
+		sh.lossy.Store(true)
+	}
+	ok := len(*box) < maxInbox
 	if ok {
-		sh.inbox = append(sh.inbox, c)
+		*box = append(*box, c)
 	}
 	sh.mu.Unlock()
 	if ok {
@@ -100,7 +110,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 	defer catchUps.Stop()
 	for {
 		var pace <-chan time.Time
-		if len(sh.catching) > 0 {
+		if len(sh.catching)+len(sh.later) > 0 {
 			catchUps.Reset(catchUpTick)
 			pace = catchUps.C
 		}
@@ -114,6 +124,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 			stopping = true
 		}
 		sh.now = time.Now().UnixNano()
+		sh.repairAll()
 		if !stopping { // what is new comes first: those who join can wait
 			for _, g := range sh.groups {
 				sh.forward(g)
@@ -126,6 +137,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 			return
 		}
 		sh.advance(time.Now().UnixNano())
+		sh.repeatDue(time.Now().UnixNano())
 		sh.out.limit = maxRuns
 		sh.out.flush()
 		sh.count()
@@ -146,13 +158,28 @@ func (sh *shard) obey() {
 			sh.forwardNew()
 		case cmdLeave:
 			sh.leave(c.viewer, c.why)
-		case cmdNACK:
-			sh.repair(c.viewer, c, now)
 		case cmdPLI:
 			sh.keyFrame(c.viewer, now)
 		}
 		sh.work[i] = command{}
 	}
+}
+
+// repairAll answers the NACKs that have come.
+func (sh *shard) repairAll() {
+	if !sh.lossy.Load() {
+		return
+	}
+	sh.mu.Lock()
+	sh.losses, sh.nacks = sh.nacks, sh.losses[:0]
+	sh.lossy.Store(false)
+	sh.mu.Unlock()
+	now := time.Now().UnixNano()
+	for i := range sh.losses {
+		sh.repair(sh.losses[i].viewer, &sh.losses[i], now)
+		sh.losses[i] = command{}
+	}
+	sh.out.flush()
 }
 
 // forwardNew forwards what came while the inbox was seen to: a viewer's first

@@ -22,7 +22,7 @@ type sendTrack struct {
 	announce      media.Time // the picture that tells a new value before the next key frame does
 	packets       uint32
 	octets        uint32
-	resent        [64]resend      // guard against repeating a repeat
+	asked         []asked         // by number: what was asked for lately; nil before anything was
 	history       []*media.Packet // by number: what was sent lately; nil where repeats are not the same
 }
 
@@ -45,11 +45,6 @@ func (f *sendFormat) repeatable() bool { return f.RTXPT != 0 || f.same }
 // historySize is how many of the last packets can be repeated under their first
 // numbers.
 const historySize = 256
-
-type resend struct {
-	out int64
-	at  int64
-}
 
 // never is the time of no picture.
 const never = media.Time(math.MinInt64)
@@ -121,16 +116,6 @@ func (t *sendTrack) recall(out int64) *media.Packet {
 
 // setPlayout sets the playout delay that the track begins with.
 func (t *sendTrack) setPlayout(value uint32) { t.playout, t.firstPlayout = value, value }
-
-// mayResend says whether out was not sent again within the last rtt.
-func (t *sendTrack) mayResend(out, now int64, rtt time.Duration) bool {
-	r := &t.resent[out&int64(len(t.resent)-1)]
-	if r.out == out && now-r.at < int64(rtt) {
-		return false
-	}
-	*r = resend{out, now}
-	return true
-}
 
 // timestamp is the RTP timestamp of a stream time.
 func (t *sendTrack) timestamp(at media.Time) uint32 {

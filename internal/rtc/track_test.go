@@ -123,15 +123,28 @@ func TestPlaceLong(t *testing.T) {
 	}
 }
 
-func TestMayResend(t *testing.T) {
+// A packet goes out again once per round trip, and packets do not wait for each
+// other.
+func TestGuard(t *testing.T) {
 	tr := newSendTrack(h264Format(), testSeed)
-	const rtt = 50 * time.Millisecond
+	const rtt = int64(50 * time.Millisecond)
 	now := int64(1e18)
-	if !tr.mayResend(7, now, rtt) || tr.mayResend(7, now+int64(rtt)-1, rtt) || !tr.mayResend(7, now+int64(rtt), rtt) {
-		t.Fatal("a packet goes out again once per round trip")
+	may := func(out, at int64) bool {
+		a := tr.askedFor(media.Video, out)
+		ok := a.mayRepeat(at, rtt)
+		if ok {
+			a.repeated(at)
+		}
+		return ok
 	}
-	if !tr.mayResend(8, now, rtt) {
-		t.Fatal("packets do not wait for each other")
+	if !may(7, now) || may(7, now+rtt-int64(time.Millisecond)) || !may(7, now+rtt) || tr.askedFor(media.Video, 7).times != 2 {
+		t.Fatal("it is repeated too soon, or never")
+	}
+	if !may(8, now) || !may(7+askedVideo, now) {
+		t.Fatal("packets wait for each other")
+	}
+	if n := testing.AllocsPerRun(100, func() { now += rtt; may(9, now) }); n != 0 {
+		t.Fatalf("%v allocations for a request", n)
 	}
 }
 
@@ -274,7 +287,8 @@ func TestResend(t *testing.T) {
 			}
 			want := parse(t, plain)
 			from := len(o.arena)
-			if !v.resend(o, v.video, media.Video, want.SequenceNumber, int64(i)*int64(time.Hour)) {
+			pk, out, known, _ := v.find(v.video, media.Video, want.SequenceNumber)
+			if pk == nil || !v.resend(o, v.video, pk, out, known) {
 				t.Fatalf("packet %d is not sent again", i)
 			}
 			again := bytes.Clone(o.arena[from:])
@@ -295,8 +309,8 @@ func TestResend(t *testing.T) {
 				t.Fatalf("repeat of %d: another packet", i)
 			}
 		}
-		if v.resend(o, v.video, media.Video, uint16(v.video.next), 0) {
-			t.Fatal("a packet that was never sent is sent again")
+		if pk, _, _, why := v.find(v.video, media.Video, uint16(v.video.next)); pk != nil || why == answered {
+			t.Fatal("a packet that was never sent is found")
 		}
 	}
 }

@@ -24,11 +24,10 @@ const (
 // viewer is the egress side of a session. Once it has joined, only its shard
 // touches what is below shard.
 type viewer struct {
-	session      *session
-	shard        *shard
-	joined       atomic.Bool
-	rtt          atomic.Int64 // ns, from receiver reports; 0: not known
-	lost         atomic.Uint32
+	session *session
+	shard   *shard
+	joined  atomic.Bool
+	line
 	video, audio *sendTrack
 	halfSecond   bool // the stream's domain is in half-second mode
 
@@ -45,28 +44,8 @@ type viewer struct {
 	left    bool
 	replays int64 // when a PLI last rewound it
 	joinAt  int64
-	repairs allowance
+	repairs repairs
 	totals  totals
-}
-
-// A viewer's network may lose a key frame, and a share of what follows. One
-// that asks for more costs others their turn and does not get it.
-const (
-	repairBurst = 512  // packets
-	repairRate  = 1000 // packets per second
-)
-
-// allowance is how many packets may be sent again.
-type allowance struct {
-	left float64
-	at   int64 // Unix ns of the last filling
-}
-
-// fill adds what the time since the last filling gives. Time that runs
-// backwards, when the wall clock is set, takes nothing away.
-func (a *allowance) fill(now int64) {
-	a.left = min(repairBurst, a.left+float64(max(now-a.at, 0))/1e9*repairRate)
-	a.at = now
 }
 
 // totals is what the closing log line says.
@@ -74,6 +53,7 @@ type totals struct {
 	packets, bytes uint64
 	drops          map[reason.Reason]uint64
 	nacked, resent uint64
+	repairs        [fates]uint64 // packets asked for, and sent again unasked, by what became of them
 	pli            uint64
 }
 

@@ -1,0 +1,324 @@
+package rtc
+
+import (
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// fate is what became of a packet that a viewer asked for again, and why others
+// are sent twice.
+type fate uint8
+
+const (
+	answered  fate = iota // sent again
+	guarded               // a repeat is still on its way
+	exhausted             // the viewer's share for repeats is used up
+	tooOld                // it was sent, and is no longer held
+	unknown               // it was never sent: the publisher's network lost it
+	copied                // one more of what was answered, unasked
+	tail                  // the last of a picture, unasked
+	fates     = iota
+)
+
+// fateWords are the values of the metric's label.
+var fateWords = [fates]string{"answered", "guard", "budget", "too_old", "unknown", "copy", "tail"}
+
+// asked is a packet that was asked for.
+type asked struct {
+	out   uint32 // the low bits of its number
+	at    uint32 // when it was last sent again: low bits of ms
+	times uint8
+}
+
+// Requests that a track remembers. A viewer that loses nothing has no memory of
+// them; one that has lost more at once may get a repeat twice.
+const (
+	askedVideo = 256
+	askedAudio = 64
+)
+
+// askedFor returns what is remembered of requests for out.
+func (t *sendTrack) askedFor(kind media.Kind, out int64) *asked {
+	if t.asked == nil {
+		n := askedVideo
+		if kind == media.Audio {
+			n = askedAudio
+		}
+		t.asked = make([]asked, n)
+	}
+	a := &t.asked[out&int64(len(t.asked)-1)]
+	if a.times == 0 || a.out != uint32(out) {
+		*a = asked{out: uint32(out)}
+	}
+	return a
+}
+
+// mayRepeat says whether no repeat of a is on its way.
+func (a *asked) mayRepeat(now, guard int64) bool {
+	return a.times == 0 || int64(uint32(now/int64(time.Millisecond))-a.at) >= guard/int64(time.Millisecond)
+}
+
+// repeated notes that a was sent again.
+func (a *asked) repeated(now int64) {
+	a.at = uint32(now / int64(time.Millisecond))
+	a.times = min(a.times+1, 200)
+}
+
+// A repeat that gets lost costs the viewer another round trip, so where much
+// gets lost it goes out more than once, and the last packet of a picture, whose
+// loss shows only when the next picture comes, is repeated unasked. Copies are
+// apart in time, since losses come in bursts.
+const (
+	copiesFrom     = 0.03 // loss
+	manyCopiesFrom = 0.08
+	tailsFrom      = 0.02
+	copiesApart    = catchUpTick
+	maxLater       = 4096 // copies that wait in a shard
+)
+
+// copies is how many copies answer a request for what was sent again times
+// times before.
+func (r *repairs) copies(times uint8) int {
+	switch {
+	case !r.spare():
+		return 1
+	case r.loss >= manyCopiesFrom:
+		return 3
+	case r.loss >= copiesFrom, times > 0:
+		return 2
+	}
+	return 1
+}
+
+// later is a repeat that waits for its time.
+type later struct {
+	viewer *viewer
+	track  *sendTrack
+	kind   media.Kind
+	why    fate
+	out    int64
+	due    int64 // Unix ns
+}
+
+// repair answers a NACK.
+func (sh *shard) repair(v *viewer, c *command, now int64) {
+	if !v.joined.Load() || v.left {
+		return
+	}
+	t, kind := v.video, media.Video
+	if v.audio != nil && c.ssrc == v.audio.ssrc {
+		t, kind = v.audio, media.Audio
+	}
+	if t == nil || c.ssrc != t.ssrc {
+		return
+	}
+	v.repairs.fill(v, now, len(c.lost))
+	for _, low := range c.lost {
+		why := sh.answer(v, t, kind, low, now)
+		v.repaired(why)
+		if why == unknown && kind == media.Video {
+			sh.groups[v.packets].miss(t, low)
+		}
+	}
+	v.totals.nacked += uint64(len(c.lost))
+	sh.server.metrics.NACKed.Add(float64(len(c.lost)))
+}
+
+// answer answers a request for one packet.
+func (sh *shard) answer(v *viewer, t *sendTrack, kind media.Kind, low uint16, now int64) fate {
+	pk, out, known, why := v.find(t, kind, low)
+	if pk == nil {
+		return why
+	}
+	a := t.askedFor(kind, out)
+	if !a.mayRepeat(now, v.guard()) {
+		return guarded
+	}
+	if !v.repairs.spend(pk, kind) {
+		v.drop(reason.Limit, 1)
+		return exhausted
+	}
+	if !v.resend(sh.out, t, pk, out, known) {
+		return unknown
+	}
+	if a.times == 0 {
+		v.repairs.missed++
+	}
+	for i := 1; i < v.repairs.copies(a.times); i++ {
+		sh.repeatLater(later{v, t, kind, copied, out, now + int64(i)*int64(copiesApart)})
+	}
+	a.repeated(now)
+	return answered
+}
+
+// repaired counts a packet's fate.
+func (v *viewer) repaired(why fate) {
+	v.totals.repairs[why]++
+	v.session.server.metrics.Repairs[why].Inc()
+	if why == answered || why == copied || why == tail {
+		v.totals.resent++
+		v.session.server.metrics.Resent.Inc()
+	}
+}
+
+// named is the counts by their words, for the closing line.
+func named(counts *[fates]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for i, n := range counts {
+		if n > 0 {
+			out[fateWords[i]] = n
+		}
+	}
+	return out
+}
+
+// repeatLater puts a repeat off.
+func (sh *shard) repeatLater(l later) {
+	if len(sh.later) < maxLater {
+		sh.later = append(sh.later, l)
+	}
+}
+
+// repeatDue sends the repeats whose time has come.
+func (sh *shard) repeatDue(now int64) {
+	keep := sh.later[:0]
+	for _, l := range sh.later {
+		if l.due > now && l.due-now < int64(time.Second) { // or the clock was set back
+			keep = append(keep, l)
+			continue
+		}
+		v := l.viewer
+		if v.left {
+			continue
+		}
+		pk, out, known, _ := v.find(l.track, l.kind, uint16(l.out))
+		if pk == nil || out != l.out || !known && l.track.given.fresh(out) {
+			continue
+		}
+		v.repairs.fill(v, now, 0)
+		if v.repairs.spare() && v.repairs.spend(pk, l.kind) && v.resend(sh.out, l.track, pk, out, known) {
+			v.repaired(l.why)
+		}
+	}
+	clear(sh.later[len(keep):])
+	sh.later = keep
+}
+
+// tails has the last packet of a picture repeated for those who lose much: pk,
+// which has just been sent to the group's viewers.
+func (sh *shard) tails(g *group, pk *media.Packet, now int64) {
+	if !pk.Marker {
+		return
+	}
+	for _, v := range g.viewers {
+		if v.phase != liveEdge || v.repairs.loss < tailsFrom || !v.repairs.spare() || v.video.format.RTXPT == 0 {
+			continue
+		}
+		if out, seq, ok := v.video.sent(uint16(v.video.next - 1)); ok && seq == pk.Seq {
+			sh.repeatLater(later{v, v.video, media.Video, tail, out, now + int64(copiesApart)})
+		}
+	}
+}
+
+// find returns the packet that a viewer names by the low bits of its number, and
+// whether that is the very one that was sent under it. Where there is none, why
+// tells.
+func (v *viewer) find(t *sendTrack, kind media.Kind, low uint16) (pk *media.Packet, out int64, known bool, why fate) {
+	out, seq, ok := t.sent(low)
+	if !ok {
+		return nil, 0, false, unknown
+	}
+	if pk = t.recall(out); pk != nil {
+		return pk, out, true, answered
+	}
+	pk = v.packets.BySeq(kind, seq)
+	switch {
+	case pk != nil:
+		return pk, out, false, answered
+	case t.given.fresh(out):
+		return nil, out, false, unknown
+	}
+	return nil, out, false, tooOld
+}
+
+// repairs is a viewer's allowance for repeats, and what it depends on. Only its
+// shard uses it.
+type repairs struct {
+	begun  bool
+	left   float64 // bytes that repeats may cost now
+	most   float64
+	loss   float64 // share of packets that get lost
+	queues bool
+
+	filled         uint64 // bytes of media that had been sent at the last filling
+	at             int64  // Unix ns: when the window began
+	bytes, packets uint64 // sent before it
+	missed         int    // packets asked for the first time in it
+	rate           float64
+	before         float64 // loss by requests, of the window before
+}
+
+// Repeats get a share of what is sent: a quarter, less where packets wait on
+// their way, and more where they get lost though nothing waits. It may be saved
+// up for a while, since a viewer that has been cut off asks for much at once.
+const (
+	repairShare     = 0.25
+	repairQueued    = 0.15
+	repairMost      = 0.75
+	repairPerLoss   = 2.5
+	repairSaved     = 4       // seconds of the share
+	repairLeast     = 128_000 // bytes that may be saved in any case
+	repairWindow    = time.Second
+	repairSample    = 50  // packets that loss is judged by at least
+	repairOverhead  = 64  // bytes that a packet costs beside its payload
+	repairBurst     = 512 // numbers that one request may name
+	repairReserveOf = 2   // what is sent unasked leaves one part of so many
+)
+
+// fill adds what was sent since the last filling gives. asks is how many packets
+// are asked for now.
+func (r *repairs) fill(v *viewer, now int64, asks int) {
+	if !r.begun {
+		r.begun, r.left, r.most, r.at = true, repairLeast, repairLeast, now
+	}
+	r.queues = v.queues()
+	asked := float64(r.missed+asks) / float64(max(v.totals.packets-r.packets, repairSample))
+	r.loss = max(v.line.loss(), asked, r.before)
+	share := min(repairShare+repairPerLoss*r.loss, repairMost)
+	if r.queues {
+		share = repairQueued
+	}
+	if d := now - r.at; d >= int64(repairWindow) || d < 0 {
+		if d > 0 {
+			r.rate = float64(v.totals.bytes-r.bytes) / time.Duration(d).Seconds()
+		}
+		r.before = max(asked, r.before/2)
+		if r.before < 0.005 {
+			r.before = 0
+		}
+		r.at, r.bytes, r.packets, r.missed = now, v.totals.bytes, v.totals.packets, 0
+	}
+	r.most = max(repairLeast, r.rate*share*repairSaved)
+	r.left = min(r.left+float64(v.totals.bytes-r.filled)*share, r.most)
+	r.filled = v.totals.bytes
+}
+
+// spend pays for a repeat, if there is enough. Sound may go into debt: it is
+// little, and missed most.
+func (r *repairs) spend(pk *media.Packet, kind media.Kind) bool {
+	cost := float64(len(pk.Payload) + repairOverhead)
+	least := 0.0
+	if kind == media.Audio {
+		least = -repairLeast / 4
+	}
+	if r.left-cost < least {
+		return false
+	}
+	r.left -= cost
+	return true
+}
+
+// spare says whether there is enough to send what nobody has asked for.
+func (r *repairs) spare() bool { return !r.queues && r.left > r.most/repairReserveOf }
