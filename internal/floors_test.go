@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/config", "internal/datadir", "internal/links"},
 	{"internal/feed"},
 	// Floor 2: rooms with sockets or workers. None imports another.
-	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/transcode"},
+	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode"},
 	// Floor 3: the only places that know several rooms.
 	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load"},
 	{"internal/node"},
@@ -47,7 +47,7 @@ var strangers = []struct {
 	{slices.Concat(floors[:pure]...), []string{"net", "net/http", "os", "os/exec", "syscall"}},
 	{[]string{"internal/live"}, []string{"millrace/internal/wire/", "millrace/internal/codec/", "net", "net/http", "os"}},
 	{[]string{"internal/catalog", "internal/admit", "internal/links", "internal/banner"}, []string{"net/http", "millrace/internal/wire/"}},
-	{[]string{"internal/rtmp", "internal/srt", "internal/httplive", "internal/signal", "internal/rtc"}, []string{"millrace/internal/sign", "millrace/internal/config", "millrace/internal/datadir"}},
+	{[]string{"internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/signal", "internal/rtc"}, []string{"millrace/internal/sign", "millrace/internal/config", "millrace/internal/datadir"}},
 }
 
 const module = "millrace/"

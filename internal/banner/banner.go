@@ -152,6 +152,7 @@ func (p *page) play(f Facts) {
 	p.long("WHEP", f.Links.Play.WHEP)
 	p.long("HTTP-FLV", f.Links.Play.FLV)
 	p.long("RTMP", f.Links.Play.RTMP)
+	p.long("HLS; with format=ll, Low-Latency HLS", f.Links.Play.HLS)
 }
 
 func (p *page) about(f Facts) {

@@ -32,6 +32,7 @@ func facts() Facts {
 				ARTC: "artc://localhost:8080/live/show" + token,
 				WHEP: "http://localhost:8080/whep/live/show" + token,
 				FLV:  "http://localhost:8080/live/show.flv" + token,
+				HLS:  "http://localhost:8080/live/show.m3u8" + token,
 			},
 			Expires: &end,
 		},
@@ -65,7 +66,7 @@ func TestWithoutSignaturesAndRTMP(t *testing.T) {
 		Play:    links.Play{WHEP: "http://localhost:8080/whep/live/show"},
 	}
 	got := printed(f)
-	for _, gone := range []string{"over RTMP", "rtmp:", "    HTTP-FLV", "ffmpeg", "work until", "Watch the demo"} {
+	for _, gone := range []string{"over RTMP", "rtmp:", "    HTTP-FLV", "    HLS", "ffmpeg", "work until", "Watch the demo"} {
 		if strings.Contains(got, gone) {
 			t.Errorf("%q in:\n%s", gone, got)
 		}

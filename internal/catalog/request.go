@@ -17,6 +17,8 @@ const (
 	WHEP  Protocol = "whep"
 	FLV   Protocol = "http-flv"
 	WSFLV Protocol = "ws-flv"
+	HLS   Protocol = "hls"
+	LLHLS Protocol = "ll-hls"
 )
 
 // Request is what a client asks for, in words that do not depend on the

@@ -60,6 +60,9 @@ type Play struct {
 	WHEP string `json:"whep,omitempty"`
 	FLV  string `json:"flv,omitempty"`
 	RTMP string `json:"rtmp,omitempty"`
+	HLS  string `json:"hls,omitempty"`
+	// LLHLS is the same with what asks for Low-Latency HLS.
+	LLHLS string `json:"ll_hls,omitempty"`
 }
 
 // Make returns the URLs of a stream. It fails when the catalog has no such
@@ -88,6 +91,8 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 	if out.Mode != catalog.HalfSecond {
 		set.Play.FLV = token(out, o, web, path+".flv")
 		set.Play.RTMP = token(out, o, p.rtmp(out), path)
+		set.Play.HLS = token(out, o, web, path+".m3u8")
+		set.Play.LLHLS = withArgument(set.Play.HLS, "format=ll")
 	}
 	set.Expires = expires(o, in, out)
 	return set, nil
@@ -109,6 +114,14 @@ func token(d *catalog.Domain, o Order, base, path string) string {
 		return base + path
 	}
 	return sign.Append(base+path, sign.Sign(path, d.Auth.PrimaryKey, stamp(d, o), "", ""))
+}
+
+// withArgument appends an argument to a URL. What is signed is the path alone.
+func withArgument(url, argument string) string {
+	if strings.Contains(url, "?") {
+		return url + "&" + argument
+	}
+	return url + "?" + argument
 }
 
 // stamp is the timestamp that makes a token of d last as long as o wants.

@@ -63,6 +63,7 @@ func TestSetIsAccepted(t *testing.T) {
 			{set.Play.ARTC, "artc://localhost:8080/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.WHEP, "http://localhost:8080/whep/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.FLV, "http://localhost:8080/live/demo.flv", "/live/demo.flv", "out", 24 * time.Hour, c.out},
+			{set.Play.HLS, "http://localhost:8080/live/demo.m3u8", "/live/demo.m3u8", "out", 24 * time.Hour, c.out},
 		} {
 			u, err := url.Parse(l.url)
 			if err != nil {

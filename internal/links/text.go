@@ -20,6 +20,7 @@ func (s Set) Text(w io.Writer) error {
 		}},
 		{"play", [][2]string{
 			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP},
+			{"HLS", s.Play.HLS}, {"LL-HLS", s.Play.LLHLS},
 		}},
 	} {
 		for _, row := range part.rows {

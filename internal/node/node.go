@@ -19,6 +19,7 @@ import (
 	"millrace/internal/console"
 	"millrace/internal/datadir"
 	"millrace/internal/demo"
+	"millrace/internal/hls"
 	"millrace/internal/httplive"
 	"millrace/internal/live"
 	"millrace/internal/media"
@@ -62,6 +63,7 @@ type node struct {
 	rtmp     *rtmp.Server
 	srt      *srt.Server // nil: off
 	flv      *httplive.Server
+	hls      *hls.Server
 	signal   *signal.Server
 	registry *prometheus.Registry
 	token    string // of the admin port
@@ -111,6 +113,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
+	n.hls = hls.New(hls.Config{}, door, log, hls.NewMetrics(n.registry))
 	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
 	return n, nil
@@ -149,6 +152,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 		<-failed.Done()
 		n.log.Info("stopping")
 		n.flv.Close()
+		n.hls.Close()
 		n.hub.Close()
 		stopRooms()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(failed), stopTimeout)

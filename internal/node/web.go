@@ -87,16 +87,20 @@ func (n *node) liveMux() http.Handler {
 	mux.HandleFunc("/whip/{app}/{stream}", n.signal.ServeWHIP)
 	mux.HandleFunc("/whip/{app}/{stream}/{session}", n.signal.ServeWHIP)
 	mux.HandleFunc("/{app}/{stream}", func(w http.ResponseWriter, r *http.Request) {
-		post := r.Method == http.MethodPost || r.Method == http.MethodOptions && !strings.HasSuffix(r.URL.Path, ".flv")
+		flv, hls := strings.HasSuffix(r.URL.Path, ".flv"), strings.HasSuffix(r.URL.Path, ".m3u8")
 		switch {
-		case post:
+		case r.Method == http.MethodPost || r.Method == http.MethodOptions && !flv && !hls:
 			n.signal.ServeARTC(w, r)
-		case strings.HasSuffix(r.URL.Path, ".flv"):
+		case flv:
 			n.flv.ServeFLV(w, r)
+		case hls:
+			n.hls.ServeMultivariant(w, r)
 		default:
 			n.signal.ServeARTC(w, r) // refuses in its own words
 		}
 	})
+	mux.HandleFunc("/{app}/{stream}/{playlist}", n.hls.ServePlaylist)
+	mux.HandleFunc("/{app}/{stream}/{run}/{file}", n.hls.ServeFile)
 	page := n.page()
 	for _, p := range console.Patterns() {
 		mux.Handle(p, page)

@@ -36,6 +36,8 @@ const (
 	Mode          Reason = "mode"           // not permitted in the domain's latency mode
 	Limit         Reason = "limit"          // too many, or too large
 	Timeout       Reason = "timeout"        // took longer than its deadline
+	// UnknownSession: an id that is over, or was never given out.
+	UnknownSession Reason = "unknown_session"
 )
 
 // Drops: the session goes on.

@@ -1,0 +1,180 @@
+package hls
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"millrace/internal/catalog"
+	"millrace/internal/reason"
+)
+
+const (
+	extension = ".m3u8"
+	maxName   = 255
+	// formatArgument chooses the container.
+	formatArgument = "format"
+	// audioArgument says in which codec a viewer wants sound that comes as
+	// Opus: as it is, if the value is audioOpus, else as AAC.
+	audioArgument = "audio"
+	audioOpus     = "opus"
+	// sessionArgument carries a session's id.
+	sessionArgument = "session"
+)
+
+// container is what segments are.
+type container string
+
+const (
+	mpegTS container = "ts"
+	fmp4   container = "fmp4"
+)
+
+// wish is what a viewer asks for.
+type wish struct {
+	catalog.Request
+	// container is "" where the viewer leaves it to the stream's codec.
+	container container
+	// degraded says that a player fell back from ARTC and may hold a key
+	// that was computed for the path without extension.
+	degraded bool
+	// opus says that the viewer takes Opus.
+	opus bool
+}
+
+// parseWish reads a request for a Multivariant Playlist. Names are split and
+// bounded here; which characters they may have is for admission to say.
+func parseWish(r *http.Request) (wish, error) {
+	query := r.URL.RawQuery
+	w := wish{Request: catalog.Request{
+		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr,
+		AuthKey: rawArgument(query, "auth_key"),
+	}}
+	w.degraded = rawArgument(query, "rts_degrade") == "on"
+	w.opus = rawArgument(query, audioArgument) == audioOpus
+	path, found := strings.CutSuffix(w.Path, extension)
+	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !found || !split || strings.Contains(stream, "/") {
+		return w, &catalog.Denied{Reason: reason.BadRequest, Detail: "the path must be /{app}/{stream}" + extension}
+	}
+	var errApp, errStream error
+	w.App, errApp = url.PathUnescape(app)
+	w.Stream, errStream = url.PathUnescape(stream)
+	if errApp != nil || errStream != nil || !bounded(w.App) || !bounded(w.Stream) {
+		w.App, w.Stream = "", "" // not even for a log
+		return w, &catalog.Denied{Reason: reason.BadName, Detail: "the names of app and stream must have 1 to 255 characters"}
+	}
+	switch f := rawArgument(query, formatArgument); f {
+	case "":
+	case "ts", "fmp4":
+		w.container = container(f)
+	case "ll":
+		w.container, w.Protocol = fmp4, catalog.LLHLS
+	default:
+		return w, &catalog.Denied{Reason: reason.BadRequest, Detail: formatArgument + " must be ts, fmp4 or ll"}
+	}
+	return w, nil
+}
+
+func bounded(name string) bool { return name != "" && len(name) <= maxName }
+
+// withoutExtension is the second try of a degraded wish.
+func (w wish) withoutExtension() wish {
+	w.Path = strings.TrimSuffix(w.Path, extension)
+	return w
+}
+
+// rawPath is the path as the client wrote it: what it signed.
+func rawPath(r *http.Request) string {
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
+	}
+	return r.URL.EscapedPath()
+}
+
+// rawArgument returns the first value of an argument as it stands in the query.
+func rawArgument(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// directives are the delivery directives of a request for a media playlist
+// (8216bis section 6.2.5).
+type directives struct {
+	// after is what the playlist must hold; msn -1: nothing in particular.
+	after place
+	skip  bool
+}
+
+// maxNumber keeps numbers of foreign hand where adding to them is safe.
+const maxNumber = 1 << 40
+
+func parseDirectives(query string) (directives, error) {
+	d := directives{after: place{-1, -1}}
+	msn, part := rawArgument(query, "_HLS_msn"), rawArgument(query, "_HLS_part")
+	if msn != "" {
+		n, err := strconv.ParseUint(msn, 10, 64)
+		if err != nil || n > maxNumber {
+			return d, &catalog.Denied{Reason: reason.BadRequest, Detail: "_HLS_msn must be a media sequence number"}
+		}
+		d.after.msn = int64(n)
+	}
+	if part != "" {
+		n, err := strconv.ParseUint(part, 10, 31)
+		if err != nil || msn == "" {
+			return d, &catalog.Denied{Reason: reason.BadRequest, Detail: "_HLS_part must be a number that comes with _HLS_msn"}
+		}
+		d.after.part = int(n)
+	}
+	switch rawArgument(query, "_HLS_skip") {
+	case "":
+	case "YES", "v2":
+		d.skip = true
+	default:
+		return d, &catalog.Denied{Reason: reason.BadRequest, Detail: "_HLS_skip must be YES or v2"}
+	}
+	return d, nil
+}
+
+// file is what a request for a segment, a part or an initialization section names.
+type file struct {
+	letter  string
+	init    bool
+	place   // part -1: the whole segment
+	section int
+}
+
+// parseFile reads v12.m4s, v12.3.m4s, v0.mp4 and the like.
+func parseFile(name string) (f file, ok bool) {
+	if len(name) < 2 || len(name) > 40 {
+		return f, false
+	}
+	f.letter, name = name[:1], name[1:]
+	fields := strings.Split(name, ".")
+	first, err := strconv.ParseUint(fields[0], 10, 40)
+	if err != nil {
+		return f, false
+	}
+	f.place = place{int64(first), -1}
+	switch last := fields[len(fields)-1]; {
+	case len(fields) == 2 && last == "mp4":
+		f.init, f.section = true, int(first)
+	case len(fields) == 2 && (last == "m4s" || last == "ts"):
+	case len(fields) == 3 && last == "m4s":
+		n, err := strconv.ParseUint(fields[1], 10, 31)
+		if err != nil {
+			return f, false
+		}
+		f.part = int(n)
+	default:
+		return f, false
+	}
+	return f, true
+}
