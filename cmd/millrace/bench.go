@@ -12,6 +12,7 @@ import (
 
 type benchCommand struct {
 	Load    benchLoad    `cmd:"" default:"withargs" help:"Steps of viewers: the cost of each, and the delay. The default."`
+	Loss    benchLoss    `cmd:"" help:"Viewers that lose packets and ask for them again: which pictures come in time."`
 	Publish benchPublish `cmd:"" help:"Publish synthetic video with the time in it, until told to stop."`
 }
 
@@ -44,6 +45,13 @@ func (t *benchTarget) write(report any) error {
 		return nil
 	}
 	return load.WriteJSON(t.JSON, report)
+}
+
+func feedbackOf(name string) load.Feedback {
+	if name == "twcc" {
+		return load.TransportWide
+	}
+	return load.None
 }
 
 func untilSignal() (context.Context, context.CancelFunc) {

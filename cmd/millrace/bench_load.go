@@ -41,10 +41,7 @@ func (c *benchLoad) Run(s streams) error {
 	for _, n := range c.Viewers {
 		var r load.Result
 		err := stage.With(ctx, func(ctx context.Context, st *load.Stage) (err error) {
-			o := load.Options{URL: st.Play[0], Viewers: n, Joins: c.Joins, For: c.For, PID: st.PID}
-			if c.Feedback == "twcc" {
-				o.Feedback = load.TransportWide
-			}
+			o := load.Options{URL: st.Play[0], Viewers: n, Joins: c.Joins, For: c.For, PID: st.PID, Feedback: feedbackOf(c.Feedback)}
 			if r, err = load.Run(ctx, o); err == nil {
 				err = st.Tell(ctx, s.err, n)
 			}

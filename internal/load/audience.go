@@ -7,15 +7,19 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // audience makes viewers of any protocol and owns what they need.
 type audience struct {
 	feedback Feedback
+	network  Network
 	id       *identity
 	client   *http.Client
 	pool     *pool
 	running  sync.WaitGroup
+	seed     atomic.Uint64
 	ended    <-chan struct{}
 	stop     context.CancelFunc
 }
@@ -23,22 +27,26 @@ type audience struct {
 // member is one viewer of an audience.
 type member struct {
 	*seen
-	leave func(ctx context.Context, goodbye bool) error // once
+	viewer *viewer                                       // nil unless it is one of WebRTC
+	leave  func(ctx context.Context, goodbye bool) error // once
 }
 
 // openAudience starts what receives; close ends it. Viewers end with ctx.
-func openAudience(ctx context.Context, f Feedback) (*audience, error) {
+func openAudience(ctx context.Context, f Feedback, n Network) (*audience, error) {
 	id, err := newIdentity()
 	if err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
-	a := &audience{feedback: f, id: id, client: newHTTPClient(), pool: &pool{}, ended: running.Done(), stop: stop}
+	a := &audience{feedback: f, network: n, id: id, client: newHTTPClient(), pool: &pool{}, ended: running.Done(), stop: stop}
+	if n.bad() {
+		a.pool.every = time.Millisecond
+	}
 	a.running.Go(func() { a.pool.run(running) })
 	return a, nil
 }
 
-// close ends all viewers and waits for them.
+// close ends all viewers and waits for them. It may be called again.
 func (a *audience) close() {
 	a.stop()
 	a.running.Wait()
@@ -66,10 +74,13 @@ func (a *audience) joinWebRTC(ctx context.Context, raw string) (*member, error) 
 	if err != nil {
 		return nil, err
 	}
+	if a.network.bad() {
+		v.behind(a.network, a.seed.Add(1))
+	}
 	if err := a.pool.add(v); err != nil {
 		return nil, fmt.Errorf("keep viewer: %w", err)
 	}
-	return &member{v.seen, func(ctx context.Context, goodbye bool) error {
+	return &member{v.seen, v, func(ctx context.Context, goodbye bool) error {
 		defer v.leave()
 		if !goodbye || v.answer.session == "" {
 			return nil

@@ -46,7 +46,7 @@ func (a *audience) joinFLV(ctx context.Context, raw string) (*member, error) {
 		for skim.next(s) == nil {
 		}
 	})
-	return &member{s, func(context.Context, bool) error { stop(); return nil }}, nil
+	return &member{s, nil, func(context.Context, bool) error { stop(); return nil }}, nil
 }
 
 // flvSkim reads FLV tags and looks into no more of them than the stamp. A tag

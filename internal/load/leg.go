@@ -28,7 +28,8 @@ type leg struct {
 	answer     *answer
 	in, out    *srtp.Context
 	ssrc       uint32
-	fd         int // of the pool, on Linux
+	fd         int            // of the pool, on Linux
+	detour     func(b []byte) // where datagrams go instead of the socket; nil
 }
 
 const (
@@ -181,6 +182,15 @@ func (l *leg) takeSTUN(b []byte) bool {
 		}
 	}
 	return m.Type == stun.BindingSuccess
+}
+
+// write sends one datagram. What is lost is sent again.
+func (l *leg) write(b []byte) {
+	if l.detour != nil {
+		l.detour(b)
+		return
+	}
+	l.put(b)
 }
 
 // dtlsConn is the datagrams of a handshake, with all else answered or dropped.

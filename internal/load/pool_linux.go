@@ -15,6 +15,8 @@ import (
 // receiver, which over a network it does not. When a packet came is what the
 // kernel stamped.
 type pool struct {
+	every time.Duration // how often sockets are polled; 0: as their number allows
+
 	mu    sync.Mutex
 	fresh []*viewer
 }
@@ -102,7 +104,11 @@ func (p *pool) run(ctx context.Context) {
 		case <-timer.C:
 			viewers = append(viewers, p.take()...)
 			viewers = b.round(viewers)
-			timer.Reset(min(pollMost, max(pollLeast, time.Duration(len(viewers))*pollPerViewer)))
+			every := p.every
+			if every == 0 {
+				every = min(pollMost, max(pollLeast, time.Duration(len(viewers))*pollPerViewer))
+			}
+			timer.Reset(every)
 		}
 	}
 }
@@ -125,7 +131,7 @@ func (b *batch) round(viewers []*viewer) []*viewer {
 			_ = unix.Close(v.fd)
 			continue
 		}
-		v.keep(now)
+		v.step(time.Now().UnixNano())
 		kept = append(kept, v)
 	}
 	clear(viewers[len(kept):])
@@ -149,7 +155,7 @@ func (b *batch) receive(v *viewer, now int64) {
 				v.dropped.Store(uint64(dropped))
 			}
 			v.readLate.add(now - at)
-			if !v.take(b.data[i][:b.msgs[i].n], at) {
+			if !v.receive(b.data[i][:b.msgs[i].n], at) {
 				v.over = true
 				return
 			}
@@ -183,8 +189,8 @@ func (b *batch) told(i int, now int64) (at int64, dropped uint32) {
 	return at, dropped
 }
 
-// write sends one datagram. What is lost is sent again.
-func (l *leg) write(b []byte) {
+// put sends one datagram.
+func (l *leg) put(b []byte) {
 	if l.fd != 0 {
 		_, _ = unix.Write(l.fd, b)
 		return

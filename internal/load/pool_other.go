@@ -10,6 +10,8 @@ import (
 
 // pool receives for all viewers of a load, each in a goroutine of its own.
 type pool struct {
+	every time.Duration // how long a viewer waits for a packet; 0: 100 ms
+
 	mu    sync.Mutex
 	fresh []*viewer
 }
@@ -32,7 +34,7 @@ func (p *pool) run(ctx context.Context) {
 		p.fresh = nil
 		p.mu.Unlock()
 		for _, v := range fresh {
-			wg.Go(func() { v.watch(ctx) })
+			wg.Go(func() { v.watch(ctx, p.every) })
 		}
 		select {
 		case <-tick.C:
@@ -43,18 +45,21 @@ func (p *pool) run(ctx context.Context) {
 }
 
 // watch receives until ctx ends, the viewer leaves or the server says goodbye.
-func (v *viewer) watch(ctx context.Context) {
+func (v *viewer) watch(ctx context.Context, every time.Duration) {
+	if every == 0 {
+		every = 100 * time.Millisecond
+	}
 	defer v.conn.Close()
 	buf := make([]byte, datagramSize)
 	for ctx.Err() == nil && !v.left.Load() {
-		_ = v.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		_ = v.conn.SetReadDeadline(time.Now().Add(every))
 		n, err := v.conn.Read(buf)
 		now := time.Now().UnixNano()
-		if err == nil && !v.take(buf[:n], now) {
+		if err == nil && !v.receive(buf[:n], now) {
 			return
 		}
-		v.keep(now)
+		v.step(now)
 	}
 }
 
-func (l *leg) write(b []byte) { _, _ = l.conn.Write(b) }
+func (l *leg) put(b []byte) { _, _ = l.conn.Write(b) }

@@ -36,6 +36,18 @@ func (p process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, nil
 }
 
+// spent is cpu, and 0 where it cannot be read or there is no process.
+func (p process) spent() time.Duration {
+	if p.pid == 0 {
+		return 0
+	}
+	d, err := p.cpu()
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
 // rss is the resident memory in bytes.
 func (p process) rss() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.pid))

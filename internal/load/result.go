@@ -38,6 +38,7 @@ type totals struct {
 	Dropped uint64 `json:"dropped"` // of the lost, by the tool's own sockets
 	Wrong   uint64 `json:"wrong"`   // did not open, or are not what was published
 	bytes   uint64
+	repeats uint64
 }
 
 func sum(all []*member) (t totals) {
@@ -49,6 +50,7 @@ func sum(all []*member) (t totals) {
 		t.Dropped += m.dropped.Load()
 		t.Wrong += m.wrong.Load()
 		t.bytes += m.bytes.Load()
+		t.repeats += m.repeats.Load()
 	}
 	return t
 }
@@ -56,7 +58,7 @@ func sum(all []*member) (t totals) {
 func (t totals) less(o totals) totals {
 	return totals{
 		t.Packets - o.Packets, t.Frames - o.Frames, t.Lost - o.Lost, t.Late - o.Late,
-		t.Dropped - o.Dropped, t.Wrong - o.Wrong, t.bytes - o.bytes,
+		t.Dropped - o.Dropped, t.Wrong - o.Wrong, t.bytes - o.bytes, t.repeats - o.repeats,
 	}
 }
 

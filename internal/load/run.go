@@ -29,7 +29,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Settle == 0 {
 		o.Settle = settle
 	}
-	a, err := openAudience(ctx, o.Feedback)
+	a, err := openAudience(ctx, o.Feedback, Network{})
 	if err != nil {
 		return Result{}, err
 	}

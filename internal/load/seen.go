@@ -14,6 +14,7 @@ type seen struct {
 	firstKey            atomic.Int64 // the first whole key frame
 	packets, bytes      atomic.Uint64
 	lost, late          atomic.Uint64 // packets that are missing; those that came out of order
+	repeats             atomic.Uint64 // packets of RTX, padding included
 	dropped             atomic.Uint64 // by our own socket
 	frames              atomic.Uint64 // whole, with their stamp
 	wrong               atomic.Uint64 // what cannot be or is not what was published

@@ -2,9 +2,12 @@ package load
 
 import (
 	"context"
+	"encoding/binary"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
@@ -15,6 +18,9 @@ type viewer struct {
 	*leg
 	*seen
 	video   lane
+	link    *link   // nil: the network as it is
+	repair  *repair // instead of video, with a link
+	wide    *wide   // nil: no such feedback
 	reports reports
 	audio   int32 // expected sequence number of sound; -1 before the first
 	alive   int64 // when it last said that it is there
@@ -22,6 +28,10 @@ type viewer struct {
 	left    atomic.Bool
 	scratch []byte
 	head    rtp.Header
+	clock   int64 // behind a network: now
+
+	mu    sync.Mutex
+	shown []shown // behind a network: all pictures
 }
 
 const (
@@ -36,6 +46,9 @@ func dialViewer(ctx context.Context, to endpoint, id *identity, f Feedback) (*vi
 	defer cancel()
 	v := &viewer{leg: newLeg(), seen: newSeen(), audio: -1, scratch: make([]byte, 0, datagramSize)}
 	v.video.next = -1
+	if f == TransportWide {
+		v.wide = &wide{recorder: twcc.NewRecorder(v.ssrc)}
+	}
 	if err := v.dial(ctx, to, offerSDP(v.leg, id, f, nil), id); err != nil {
 		return nil, err
 	}
@@ -43,17 +56,66 @@ func dialViewer(ctx context.Context, to endpoint, id *identity, f Feedback) (*vi
 	return v, nil
 }
 
+// behind puts the viewer behind a network. Its clock is that of what it is
+// dealing with, so that the lateness of the tool delays nothing.
+func (v *viewer) behind(n Network, seed uint64) {
+	v.link, v.repair = newLink(n, seed), newRepair(int64(n.RTT))
+	v.detour = func(b []byte) { v.link.up.send(b, v.clock+v.link.half()) }
+	v.repair.nack = func(seqs []uint16) {
+		v.sendRTCP(&rtcp.TransportLayerNack{SenderSSRC: v.ssrc, MediaSSRC: v.reports.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)})
+	}
+	v.repair.pli = func() {
+		v.sendRTCP(&rtcp.PictureLossIndication{SenderSSRC: v.ssrc, MediaSSRC: v.reports.ssrc})
+	}
+	v.repair.decodable = func(st stamp, at int64) {
+		v.frame(st, at)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.shown = append(v.shown, shown{st, at})
+	}
+}
+
+// shown is a picture and when it could be decoded.
+type shown struct {
+	stamp
+	at int64
+}
+
 // leave makes the pool close the socket. The server is not told.
 func (v *viewer) leave() { v.left.Store(true) }
 
-// keep sends consent and a receiver report like a browser, when it is time.
-func (v *viewer) keep(now int64) {
-	if now-v.alive < keepAlive || v.over {
-		return
+// receive takes what came at a moment, by way of the network if there is one; it
+// is false at the end of the session.
+func (v *viewer) receive(b []byte, at int64) bool {
+	if v.link == nil {
+		return v.take(b, at)
 	}
-	v.alive = now
-	_ = v.check()
-	v.report(now)
+	v.link.down.send(b, at+v.link.half())
+	return true
+}
+
+// step does what is due.
+func (v *viewer) step(now int64) {
+	if v.link != nil {
+		v.link.down.arrived(now, func(b []byte, at int64) {
+			v.clock = at
+			v.over = !v.take(b, at) || v.over
+		})
+		v.clock = now
+		v.repair.tick(now)
+	}
+	if v.wide != nil && v.wide.any && now-v.wide.sent >= wideEvery {
+		v.wide.sent, v.wide.any = now, false
+		v.sendRTCP(v.wide.recorder.BuildFeedbackPacket()...)
+	}
+	if now-v.alive >= keepAlive && !v.over { // consent and a report, like a browser
+		v.alive = now
+		_ = v.check()
+		v.sendRTCP(&rtcp.ReceiverReport{SSRC: v.ssrc, Reports: v.reports.make(now)})
+	}
+	if v.link != nil {
+		v.link.up.arrived(now, func(b []byte, _ int64) { v.put(b) })
+	}
 }
 
 // take takes one datagram that came at a moment; it is false at the end of the
@@ -76,9 +138,20 @@ func (v *viewer) take(b []byte, at int64) bool {
 
 func (v *viewer) takeMedia(b []byte, at int64) {
 	v.packet(len(b), at)
+	if v.wide != nil {
+		v.wide.take(b, at)
+	}
 	h := parseHeader(b)
 	switch h.pt {
 	case rtxPT:
+		v.repeats.Add(1)
+		if v.repair == nil {
+			return
+		}
+		if payload, ok := v.open(b); ok && len(payload) > 2 { // RFC 4588 section 4
+			h.seq = binary.BigEndian.Uint16(payload)
+			v.repair.take(h, payload[2:], at)
+		}
 	case opusPT:
 		if v.audio >= 0 {
 			if gap := int16(h.seq - uint16(v.audio)); gap < 0 {
@@ -91,6 +164,12 @@ func (v *viewer) takeMedia(b []byte, at int64) {
 		v.audio = int32(h.seq + 1)
 	default:
 		v.reports.count(h)
+		if v.repair != nil {
+			if payload, ok := v.open(b); ok {
+				v.repair.take(h, payload, at)
+			}
+			return
+		}
 		v.video.take(h, at, v.seen, func() ([]byte, bool) { return v.open(b) })
 	}
 }
@@ -129,9 +208,8 @@ func (v *viewer) takeReport(b []byte, at int64) {
 	}
 }
 
-func (v *viewer) report(now int64) {
-	rr := &rtcp.ReceiverReport{SSRC: v.ssrc, Reports: v.reports.make(now)}
-	plain, err := rr.Marshal()
+func (v *viewer) sendRTCP(all ...rtcp.Packet) {
+	plain, err := rtcp.Marshal(all)
 	if err != nil {
 		return
 	}

@@ -44,3 +44,29 @@ func TestLoadPlaysWhatItPublishes(t *testing.T) {
 		}
 	}
 }
+
+// Viewers that lose packets get all pictures in the end, by asking again.
+func TestLoadRepairsLosses(t *testing.T) {
+	n := serveNode(t, func(c *config.Config) { c.NoAuth = true })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	urls := n.links(t, "load")
+	publishing, stop := context.WithCancel(ctx)
+	var publisher errgroup.Group
+	publisher.Go(func() error { return load.Publish(publishing, urls.Publish.WHIP, load.Source{Picture: load.FullHD}) })
+	n.live(t, "load")
+	r, err := load.Loss(ctx, load.LossOptions{
+		URL: urls.Play.WHEP, Viewers: 2, For: time.Second, Settle: 1500 * time.Millisecond, Within: patience, Feedback: load.TransportWide,
+		Network: load.Network{RTT: 100 * time.Millisecond, Loss: .05},
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Expected == 0 || r.InTime < .8 || r.Repeats == 0 || r.Wrong != 0 || r.Delay.P50 < 50 {
+		t.Errorf("%+v", r)
+	}
+	stop()
+	if err := publisher.Wait(); err != nil {
+		t.Error(err)
+	}
+}
