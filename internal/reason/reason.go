@@ -45,6 +45,8 @@ const (
 	SkipAge        Reason = "skip_age"        // media was too old when its turn came
 	SkipOverrun    Reason = "skip_overrun"    // the log had moved on
 	SkipKeyWait    Reason = "skip_key_wait"   // undecodable until the next key frame
+	Congested      Reason = "congested"       // the viewer's network takes less than the stream: up to the next key frame
+	Thinned        Reason = "thinned"         // the same: pictures that no other refers to
 	SendFailed     Reason = "send_failed"     // the kernel refused the datagram
 	QueueFull      Reason = "queue_full"      // a TCP viewer's send queue
 	NoDecoder      Reason = "no_decoder"      // audio that this node cannot convert

@@ -52,10 +52,8 @@ func (sh *shard) rewind(g *group, v *viewer, now int64) {
 		v.drop(reason.SkipKeyWait, int(g.cursor-v.pos))
 		return
 	}
-	if v.phase != catchUp {
-		v.phase = catchUp
-		sh.catching = append(sh.catching, v)
-	}
+	v.phase = catchUp
+	sh.chases(v)
 	sh.advance(now)
 }
 
@@ -86,11 +84,14 @@ func (g *group) backlog(key, now int64) (bytes int64, whole bool) {
 func (sh *shard) advance(now int64) {
 	still := sh.catching[:0]
 	for _, v := range sh.catching {
-		if v.phase == catchUp {
+		switch v.phase {
+		case catchUp:
 			sh.chase(v, now)
 			sh.forwardNew()
+		case paced:
+			sh.trickle(v, now)
 		}
-		if v.phase == catchUp {
+		if v.chasing = v.phase == catchUp || v.phase == paced; v.chasing {
 			still = append(still, v)
 		}
 	}
@@ -106,6 +107,9 @@ func (sh *shard) chase(v *viewer, now int64) {
 	// A wall clock that is set neither stops the chase nor ends its pacing.
 	v.budget += min(max(now-v.last, 0), int64(catchUpMost)) * v.rate / int64(time.Second)
 	v.last = now
+	if most := v.link.estimate() / 8; most != 0 && v.link.overused(now) {
+		v.rate = min(v.rate, int64(most))
+	}
 	for v.pos < g.cursor {
 		if v.budget <= 0 || v.queued() > tcpLong {
 			return

@@ -12,11 +12,15 @@ type segment struct {
 type cutter struct {
 	audio, video []*media.Packet
 	segments     []segment
+	bytes        int // of the video's payloads
 }
 
 // split fills segments from video.
 func (c *cutter) split() {
-	c.segments = c.segments[:0]
+	c.segments, c.bytes = c.segments[:0], 0
+	for _, pk := range c.video {
+		c.bytes += len(pk.Payload)
+	}
 	for i := 0; i < len(c.video); {
 		first := c.video[i]
 		size := len(first.Payload)

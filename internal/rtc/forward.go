@@ -80,7 +80,7 @@ func (sh *shard) gather(g *group, head, now int64) {
 			c.video = append(c.video, pk)
 		}
 	}
-	g.cursor, g.looked = head, now
+	g.from, g.cursor, g.looked = g.cursor, head, now
 	if staleV+staleA > 0 {
 		for _, v := range g.viewers {
 			if v.audio != nil && staleA > 0 {
@@ -94,6 +94,7 @@ func (sh *shard) gather(g *group, head, now int64) {
 		}
 	}
 	c.split()
+	g.meter.add(c.bytes, now)
 }
 
 func (sh *shard) forwardAudio(g *group) {
@@ -153,6 +154,9 @@ func (sh *shard) sendVideo(g *group, v *viewer) {
 		v.drop(reason.QueueFull, len(sh.cut.video))
 		return
 	}
+	if v.asksPacing(sh.cut.bytes, sh.now) && sh.slow(g, v) {
+		return
+	}
 	if v.halfSecond {
 		v.announcePlayout(g, &sh.cut)
 	}
@@ -182,6 +186,10 @@ func (sh *shard) sendSegment(v *viewer, s segment) {
 		v.phase = liveEdge
 	}
 	v.deaf = false
+	v.pace.waits = false
+	if last := pks[len(pks)-1]; last.Capture != 0 {
+		v.behind = time.Duration(sh.now - last.Capture)
+	}
 	v.sendRun(sh.out, t, pks)
 	sh.began(v)
 }

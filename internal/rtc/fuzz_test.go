@@ -201,3 +201,33 @@ func (*tape) SetReadDeadline(time.Time) error { return nil }
 func (c *tape) RemoteAddr() net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5}
 }
+
+// A feedback of any form is read to its end or refused, whatever was sent.
+func FuzzWideFeedback(f *testing.F) {
+	r := newRoad(f, 5e6, time.Millisecond)
+	r.send(5, 1200)
+	r.pass(150 * time.Millisecond)
+	for _, c := range [][]byte{
+		{0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 1, 0, 0x20, 5, 4, 8, 8, 8},
+		{0x8f, 205, 0, 6, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 1, 1, 0xd9, 0x64, 4, 0xff, 0xf0, 8, 8, 1},
+		{0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xf0, 0x10, 0, 0, 0, 1, 0, 0x1f, 0xff, 0, 0},
+		{0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 14, 0x80, 0, 1, 0, 0xbf, 0xff, 1, 2, 3, 4},
+	} {
+		f.Add(c)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l := link{}
+		for i := range 300 {
+			l.note(uint16(65000+i*3), 3, 3600, int64(i)*1e6)
+		}
+		l.told(b, 400e6)
+		l.note(364, 3, 3600, 401e6)
+		l.told(b, 402e6)
+		if l.inFlight < 0 || l.inFlight > 3600*linkRuns || l.noted-l.acked > linkRuns {
+			t.Fatalf("%d bytes under way in %d runs", l.inFlight, l.noted-l.acked)
+		}
+		if e := l.estimate(); e < 0 || e > mostRate || e != e {
+			t.Fatalf("estimate %v", e)
+		}
+	})
+}

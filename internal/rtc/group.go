@@ -11,6 +11,8 @@ import (
 type group struct {
 	packets  *live.Packets
 	cursor   int64
+	from     int64 // where the batch that was gathered last begins
+	meter    meter // of its pictures
 	looked   int64 // Unix ns of when there was last nothing behind cursor
 	viewers  []*viewer
 	rhythm   rhythm

@@ -72,7 +72,7 @@ func (sh *shard) askAgain(g *group, now int64) {
 	missed := g.missed != nothing && g.hopeless(g.missed, now)
 	asked, heeded := false, false
 	for _, v := range g.viewers {
-		waits := v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort
+		waits := v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort && v.mayAsk(g, now)
 		if !waits && !missed {
 			continue
 		}

@@ -12,6 +12,9 @@ import (
 // feedback reads a compound RTCP packet from the viewer. A reader goroutine
 // calls it; what concerns egress is posted to the shard.
 func (v *viewer) feedback(plain []byte) {
+	if plain = v.takeWide(plain); len(plain) == 0 {
+		return
+	}
 	all, err := rtcp.Unmarshal(plain)
 	if err != nil {
 		v.session.server.refuse(refusedSRTCP)
@@ -29,6 +32,8 @@ func (v *viewer) feedback(plain []byte) {
 			v.request(c)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 			v.request(command{kind: cmdPLI, viewer: v})
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			v.request(command{kind: cmdEstimate, viewer: v, estimate: p.Bitrate})
 		case *rtcp.ReceiverReport:
 			v.receiverReport(p.Reports, time.Now().UnixNano())
 		}

@@ -42,7 +42,7 @@ func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
 	if p == nil {
 		return
 	}
-	from := o.begin(len(pks) * (maxHeader + len(pks[0].Payload) + gcmTagLen))
+	from, wide := o.begin(len(pks)*(maxHeader+len(pks[0].Payload)+gcmTagLen)), v.wide
 	segment := 0
 	for _, pk := range pks {
 		before := len(o.arena)
@@ -51,6 +51,7 @@ func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
 		}
 	}
 	o.end(p, from, max(segment, 1))
+	v.noteSent(o, from, wide)
 }
 
 // sendAudio sends one audio packet.
@@ -63,9 +64,10 @@ func (v *viewer) sendAudio(o *outbox, pk *media.Packet, latm []byte) {
 	if v.audio.format.Framing == sdp.FramingLATM {
 		payload = latm
 	}
-	from := o.begin(maxHeader + len(payload) + gcmTagLen)
+	from, wide := o.begin(maxHeader+len(payload)+gcmTagLen), v.wide
 	if v.seal(o, v.audio, pk, payload) {
 		o.end(p, from, len(o.arena)-from)
+		v.noteSent(o, from, wide)
 	}
 }
 
@@ -93,7 +95,8 @@ func (v *viewer) resend(o *outbox, t *sendTrack, pk *media.Packet, out int64, kn
 		pt, ssrc, number = f.RTXPT, t.rtxSSRC, t.nextRTX
 		t.nextRTX++
 	}
-	n := t.header(o.arena[from:], pk, f, pt, ssrc, number, v.wide)
+	wide := v.wide
+	n := t.header(o.arena[from:], pk, f, pt, ssrc, number, wide)
 	if f.numbered {
 		v.wide++
 	}
@@ -109,5 +112,6 @@ func (v *viewer) resend(o *outbox, t *sendTrack, pk *media.Packet, out int64, kn
 	}
 	o.arena = sealed
 	o.end(p, from, len(sealed)-from)
+	v.noteSent(o, from, wide)
 	return true
 }

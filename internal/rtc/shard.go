@@ -20,10 +20,11 @@ type shard struct {
 	inbox []command
 	nacks []command   // answered before what is new is sent
 	lossy atomic.Bool // nacks holds some
+	wide  wideBox
 
 	out      *outbox
 	groups   map[*live.Packets]*group
-	catching []*viewer // viewers in phase catchUp
+	catching []*viewer // viewers in phase catchUp or paced
 	nviewers int
 	turn     int   // which tenth of the viewers gets sender reports next
 	now      int64 // Unix ns, when this turn of the loop began
@@ -40,6 +41,8 @@ const (
 	cmdLeave
 	cmdNACK
 	cmdPLI
+	cmdEstimate
+	cmdDetail
 )
 
 // command is what the room asks of a shard.
@@ -49,6 +52,9 @@ type command struct {
 	why    reason.Reason
 	ssrc   uint32
 	lost   []uint16
+	// Of cmdEstimate, in bit/s, and of cmdDetail.
+	estimate float32
+	detail   chan<- Detail
 }
 
 const (
@@ -150,6 +156,7 @@ func (sh *shard) obey() {
 	sh.work, sh.inbox = sh.inbox, sh.work[:0]
 	sh.mu.Unlock()
 	now := sh.now
+	sh.hear(now)
 	for i := range sh.work {
 		c := &sh.work[i]
 		switch c.kind {
@@ -160,6 +167,10 @@ func (sh *shard) obey() {
 			sh.leave(c.viewer, c.why)
 		case cmdPLI:
 			sh.keyFrame(c.viewer, now)
+		case cmdEstimate:
+			c.viewer.link.said = float64(c.estimate)
+		case cmdDetail:
+			c.detail <- c.viewer.detail(now)
 		}
 		sh.work[i] = command{}
 	}

@@ -18,6 +18,7 @@ const (
 	awaitKey  phase = iota // undecodable until the next key frame
 	catchUp                // reads behind its group, at its own pace
 	liveEdge               // reads with its group
+	paced                  // reads behind its group, as fast as its network takes it
 	audioOnly              // wants no video
 )
 
@@ -34,6 +35,9 @@ type viewer struct {
 	packets *live.Packets
 	out     *protection
 	wide    uint16 // next transport-wide sequence number
+	link    link
+	pace    pace
+	chasing bool // it is among the shard's catching
 	phase   phase
 	pos     int64 // next packet, while catching up
 	budget  int64 // bytes that may be sent now, while catching up
@@ -42,7 +46,8 @@ type viewer struct {
 	began   bool  // media has been sent
 	deaf    bool  // it has no format for the stream's present video codec
 	left    bool
-	replays int64 // when a PLI last rewound it
+	behind  time.Duration // from the capture of the newest picture sent to its send
+	replays int64         // when a PLI last rewound it
 	joinAt  int64
 	repairs repairs
 	totals  totals

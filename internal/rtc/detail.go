@@ -1,0 +1,83 @@
+package rtc
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"millrace/internal/reason"
+)
+
+// Detail is what is known of a viewer's session at one moment.
+type Detail struct {
+	// State is connecting, waiting for a key frame, catching_up, live, paced or
+	// audio_only.
+	State string
+	// RTT is the round trip by the viewer's reports; 0: not known.
+	RTT time.Duration
+	// Loss is the share of packets that the network loses on the first way, over
+	// about a second; Lost is how many were lost for good, by the viewer's reports.
+	Loss float64
+	Lost uint32
+	// Estimate is what the viewer's network takes, bit/s; 0: not known. Measured
+	// says that it comes from our own measure, not from the viewer's word.
+	Estimate int64
+	Measured bool
+	// NetworkQueue is how long packets wait at the narrowest place of the network.
+	NetworkQueue time.Duration
+	// QueueAge is the age of the oldest picture that waits here for the viewer's
+	// pace.
+	QueueAge time.Duration
+	// CaptureToSend is the time from the capture of the newest picture sent to its
+	// send.
+	CaptureToSend time.Duration
+	// Packets and Bytes were sent; Nacked were asked for again, Resent sent again.
+	Packets, Bytes, Nacked, Resent, PLI uint64
+	// Drops are packets that were not sent, by reason.
+	Drops map[reason.Reason]uint64
+}
+
+var phaseNames = map[phase]string{awaitKey: "waiting", catchUp: "catching_up", liveEdge: "live", paced: "paced", audioOnly: "audio_only"}
+
+// Detail returns what is known of the viewer with a session id. It waits for
+// the viewer's shard, as long as ctx lives. ok is false where there is no such
+// viewer.
+func (s *Server) Detail(ctx context.Context, id string) (d Detail, ok bool) {
+	s.mu.RLock()
+	ses := s.ids[id]
+	s.mu.RUnlock()
+	if ses == nil || ses.viewer == nil {
+		return Detail{}, false
+	}
+	answer := make(chan Detail, 1)
+	if !ses.viewer.shard.request(command{kind: cmdDetail, viewer: ses.viewer, detail: answer}) {
+		return Detail{}, false
+	}
+	select {
+	case d = <-answer:
+		return d, true
+	case <-ctx.Done():
+		return Detail{}, false
+	}
+}
+
+// detail is called by the viewer's shard.
+func (v *viewer) detail(now int64) Detail {
+	l := &v.link
+	d := Detail{
+		State: phaseNames[v.phase], RTT: time.Duration(v.line.rtt.Load()), Loss: l.loss, Lost: v.line.lost.Load(),
+		Estimate: int64(l.estimate()), Measured: l.rate != 0, NetworkQueue: time.Duration(l.standing) * time.Microsecond,
+		CaptureToSend: v.behind, Packets: v.totals.packets, Bytes: v.totals.bytes, Nacked: v.totals.nacked,
+		Resent: v.totals.resent, PLI: v.totals.pli, Drops: maps.Clone(v.totals.drops),
+	}
+	if !v.joined.Load() {
+		d.State = "connecting"
+		return d
+	}
+	if v.phase == catchUp || v.phase == paced {
+		if pk := v.packets.At(v.pos); pk != nil {
+			d.QueueAge = time.Duration(now - pk.Arrived)
+		}
+	}
+	return d
+}

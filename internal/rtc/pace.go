@@ -1,0 +1,234 @@
+package rtc
+
+import (
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+// A viewer whose network takes less than it is given reads behind its group, at
+// the rate that its link was measured at. What waits longer than it is worth is
+// left out: first the pictures that no other refers to, then all up to the next
+// key frame. Sound is sent with the group's and waits for nothing.
+
+// pace is where a viewer stands whose link asks for less than all at once.
+type pace struct {
+	waits bool  // it was made to wait for a key frame by its network
+	askAt int64 // Unix ns: it may ask for a key frame from then on
+	again time.Duration
+	probe int64 // Unix ns of the last probe
+}
+
+const (
+	// atOnceFor is how much of a link's time a batch may take and still leave in
+	// one go: what is more is spread, so that sound gets through between.
+	atOnceFor = 40 * time.Millisecond
+	// pieceFor is the piece that is sent at a time: packets that leave together
+	// measure the link.
+	pieceFor   = 20 * time.Millisecond
+	pieceLeast = 4 * 1200 // bytes
+
+	thinAge = 200 * time.Millisecond // pictures that no other refers to are left out from then on
+	skipAge = 600 * time.Millisecond // all pictures, up to the next key frame
+
+	askFirst = 500 * time.Millisecond
+	askLast  = 8 * time.Second
+)
+
+// asksPacing says whether a batch of pictures is more than v's network takes at
+// once.
+func (v *viewer) asksPacing(bytes int, now int64) bool {
+	l := &v.link
+	rate := l.estimate()
+	if rate == 0 {
+		return false
+	}
+	return float64(bytes)*8 > rate*atOnceFor.Seconds() || l.overused(now)
+}
+
+// slow makes v read on at its own pace, from the batch that was gathered last.
+// It reports false for a viewer that waits for a key frame which is not in it.
+func (sh *shard) slow(g *group, v *viewer) bool {
+	at := g.from
+	if v.phase == awaitKey {
+		if at = g.packets.NewestKey(); at < g.from || at >= g.cursor {
+			return false
+		}
+	}
+	v.phase, v.pos, v.last, v.budget = paced, at, sh.now, pieceLeast
+	sh.chases(v)
+	return true
+}
+
+// chases makes the shard send v what its pace allows, between its batches.
+func (sh *shard) chases(v *viewer) {
+	if !v.chasing {
+		v.chasing = true
+		sh.catching = append(sh.catching, v)
+	}
+}
+
+// gain is the share of the measured rate to send at: more while the queue
+// empties by itself, less while one stands.
+func (l *link) gain() float64 {
+	switch {
+	case l.standing > standingMin:
+		return 0.75
+	case l.standing > standingMin/2:
+		return 0.95
+	}
+	return 1.2
+}
+
+// trickle sends v what its network takes by now.
+func (sh *shard) trickle(v *viewer, now int64) {
+	g, l := sh.groups[v.packets], &v.link
+	rate := l.estimate() / 8
+	if rate == 0 {
+		rate = catchUpLeast
+	}
+	piece := max(pieceLeast, int64(rate*pieceFor.Seconds()))
+	passed := min(max(now-v.last, 0), int64(catchUpMost))
+	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), 2*piece)
+	v.last = now
+	if !sh.thin(g, v, now) {
+		return
+	}
+	if v.pos >= g.cursor {
+		if !l.overused(now) {
+			v.phase = liveEdge
+		}
+		return
+	}
+	if v.budget < piece && g.cursor-v.pos > 0 && sh.waiting(g, v) > v.budget {
+		return
+	}
+	if l.runs != nil && float64(l.inFlight) > rate*inFlightFor.Seconds()+float64(piece) {
+		return
+	}
+	sh.sendPiece(g, v, now)
+}
+
+// inFlightFor bounds what the viewer has not told of, in time of its link: the
+// round trip, the wait for its feedback, and a queue.
+const inFlightFor = 700 * time.Millisecond
+
+// waiting is how many bytes wait for v, as far as they are more than its budget.
+func (sh *shard) waiting(g *group, v *viewer) (bytes int64) {
+	for pos := v.pos; pos < g.cursor && bytes <= v.budget; pos++ {
+		if pk := g.packets.At(pos); pk != nil && pk.Kind == media.Video {
+			bytes += int64(len(pk.Payload))
+		}
+	}
+	return bytes
+}
+
+// sendPiece sends v what its budget allows of what waits.
+func (sh *shard) sendPiece(g *group, v *viewer, now int64) {
+	c := &sh.cut
+	c.video = c.video[:0]
+	thin := false
+	for v.pos < g.cursor && v.budget > 0 {
+		pk := g.packets.At(v.pos)
+		v.pos++
+		if pk == nil || pk.Kind != media.Video {
+			continue
+		}
+		if pk.Discardable && now-pk.Arrived > int64(thinAge) {
+			thin = true
+			v.drop(reason.Thinned, 1)
+			continue
+		}
+		if thin {
+			sh.sendCut(v)
+			v.video.jump, thin = true, false
+		}
+		c.video = append(c.video, pk)
+		v.budget -= int64(len(pk.Payload))
+	}
+	sh.sendCut(v)
+	if thin {
+		v.video.jump = true
+	}
+}
+
+// sendCut sends v what the cutter has gathered, and empties it.
+func (sh *shard) sendCut(v *viewer) {
+	c := &sh.cut
+	c.split()
+	sh.out.limit = videoRuns
+	for _, s := range c.segments {
+		sh.sendSegment(v, s)
+		if v.phase == liveEdge {
+			v.phase = paced
+		}
+	}
+	c.video = c.video[:0]
+}
+
+// thin leaves out what is not worth waiting for. It reports whether v goes on.
+func (sh *shard) thin(g *group, v *viewer, now int64) bool {
+	for v.pos < g.cursor {
+		pk := g.packets.At(v.pos)
+		if pk != nil && pk.Kind == media.Audio {
+			v.pos++
+			continue
+		}
+		if pk != nil && now-pk.Arrived <= int64(skipAge) {
+			return true
+		}
+		key := g.packets.NewestKey()
+		if pk != nil && pk.Key && key <= v.pos {
+			return true // a key frame that has been begun is worth its time
+		}
+		if key > v.pos && key < g.cursor {
+			v.drop(reason.Congested, sh.pictures(g, v.pos, key))
+			v.pos, v.video.jump = key, true
+			return true
+		}
+		v.drop(reason.Congested, sh.pictures(g, v.pos, g.cursor))
+		v.pos = g.cursor
+		v.phase, v.video.jump = awaitKey, true
+		v.pace.stall(now)
+		return false
+	}
+	return true
+}
+
+// pictures counts the packets of pictures in [from, to).
+func (sh *shard) pictures(g *group, from, to int64) (n int) {
+	for pos := from; pos < to; pos++ {
+		if pk := g.packets.At(pos); pk == nil || pk.Kind == media.Video {
+			n++
+		}
+	}
+	return n
+}
+
+// stall notes that the network makes its viewer wait for a key frame.
+func (p *pace) stall(now int64) {
+	if p.again == 0 || now-p.askAt > 2*int64(askLast) {
+		p.again = askFirst
+	}
+	p.waits = true
+}
+
+// mayAsk says whether v, which waits for a key frame, may ask for one: not while
+// its network would not carry it. What one asks for all get.
+func (v *viewer) mayAsk(g *group, now int64) bool {
+	p, l := &v.pace, &v.link
+	if !p.waits {
+		return true
+	}
+	enough := l.estimate() > g.meter.rate
+	if now < p.askAt && !enough {
+		return false
+	}
+	p.askAt = now + int64(p.again)
+	p.again = min(2*p.again, askLast)
+	if enough {
+		p.again = askFirst
+	}
+	return true
+}

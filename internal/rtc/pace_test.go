@@ -1,0 +1,162 @@
+package rtc
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+// lane drives a shard with one viewer, whose network is a road, in a bubble of
+// synctest: pictures of 2.5 Mbit/s and sound are published, the shard turns each
+// millisecond.
+type lane struct {
+	*bench
+	v       *viewer
+	r       *road
+	noted   uint32
+	at      time.Duration // of the program
+	rate    float64       // bit/s of pictures
+	gop     int           // pictures
+	thin    int           // every thinth picture is discardable; 0: none
+	longest int64         // ns: the longest wait for the network of a packet
+	keys    bool          // the next picture is a key frame
+	shown   []int64       // ns after publication that each picture had been sent, when its last packet was
+}
+
+func newLane(t *testing.T, rate float64, way time.Duration) *lane {
+	d := &lane{bench: newBench(t, SendPlain), rate: 2.5e6, gop: 50}
+	f := h264Format()
+	f.RTXPT, f.NACK, f.Ext.TransportCC = 97, true, 5
+	sel := sdp.Selection{Video: f, Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus}}
+	d.publish()
+	d.v = d.viewer(sel)
+	d.sh.join(d.v, time.Now().UnixNano())
+	d.r = newRoad(t, rate, way)
+	d.r.l, d.r.now = &d.v.link, time.Now().UnixNano()
+	d.r.epoch = d.r.now
+	return d
+}
+
+// publish writes what is due.
+func (d *lane) publish() {
+	if d.at%(20*time.Millisecond) == 0 {
+		f := sound(testOpus, d.at)
+		f.Arrived = time.Now().UnixNano()
+		must(d.t, d.pub.Write(f))
+	}
+	const each = 40 * time.Millisecond
+	if d.at%each == 0 {
+		i, size := int(d.at/each), int(d.rate/25/8)
+		key := i%d.gop == 0 || d.keys
+		if d.keys = false; key {
+			size *= 8
+		} else {
+			size = size * 6 / 7 // the key frames take their part
+		}
+		f := picture(d.at, key, size)
+		f.Arrived = time.Now().UnixNano()
+		if d.thin > 0 && !key && i%d.thin == 0 {
+			f.Data[4] = 0x01 // nal_ref_idc 0
+		}
+		must(d.t, d.pub.Write(f))
+	}
+	d.at += time.Millisecond
+}
+
+// run lets time pass.
+func (d *lane) run(long time.Duration) {
+	d.t.Helper()
+	for end := d.at + long; d.at < end; {
+		<-time.After(time.Millisecond)
+		d.publish()
+		d.sh.now = time.Now().UnixNano()
+		for _, g := range d.sh.groups {
+			d.sh.forward(g)
+		}
+		d.sh.advance(d.sh.now)
+		d.sh.out.limit = maxRuns
+		d.sh.out.flush()
+		if d.at%reportTick == 0 {
+			d.sh.report()
+		}
+		for l := d.r.l; d.noted < l.noted; d.noted++ {
+			run := *l.at(d.noted)
+			d.r.wide = run.wide
+			d.r.put(run.packets(), int(run.bytes)/run.packets())
+		}
+		d.longest = max(d.longest, d.r.free-d.r.now)
+		d.r.pass(time.Millisecond)
+	}
+}
+
+// waits is how long a packet that was sent now would wait for the network, and
+// how long the oldest picture has waited here.
+func (d *lane) waits() (network, here time.Duration) {
+	return time.Duration(max(0, d.r.free-d.r.now)), d.v.detail(time.Now().UnixNano()).QueueAge
+}
+
+// A link that the stream fits into sees whole key frames, or spread ones, and
+// nothing is ever left out.
+func TestPaceWideLink(t *testing.T) {
+	for _, rate := range []float64{3.2e6, 5e6, 20e6, 1e9} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newLane(t, rate, 20*time.Millisecond)
+			d.run(10 * time.Second)
+			if n := d.v.totals.drops[reason.Congested]; n > 0 || d.v.phase == awaitKey {
+				t.Errorf("%.1f Mbit/s: %d packets left out, phase %d", rate/1e6, n, d.v.phase)
+			}
+			t.Logf("%.1f Mbit/s: measured %.2f, longest wait %v, %v", rate/1e6, d.r.l.estimate()/1e6, time.Duration(d.longest), d.v.detail(time.Now().UnixNano()))
+		})
+	}
+}
+
+// A link that becomes narrower than the stream: sound goes on with a bounded
+// delay, pictures too, and all is as before soon after it is wide again.
+func TestPaceNarrowLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.run(5 * time.Second)
+		if n := d.v.totals.drops[reason.Congested]; n > 0 {
+			t.Fatalf("%d packets left out before", n)
+		}
+		d.r.rate, d.longest = 1e6, 0
+		d.run(time.Second)
+		first := d.longest
+		d.longest = 0
+		for range 190 {
+			d.run(100 * time.Millisecond)
+			if _, here := d.waits(); here > 1500*time.Millisecond {
+				t.Fatalf("a picture has waited for %v: %+v", here, d.v.detail(time.Now().UnixNano()))
+			}
+		}
+		t.Logf("network queue at most %v at first, then %v; %+v", time.Duration(first), time.Duration(d.longest), d.v.detail(time.Now().UnixNano()))
+		if d.longest > int64(400*time.Millisecond) {
+			t.Errorf("sound waits for %v", time.Duration(d.longest))
+		}
+		if d.v.totals.drops[reason.Congested] == 0 || d.v.audio.packets < 50*25-5 {
+			t.Errorf("%d packets left out, %d of sound sent", d.v.totals.drops[reason.Congested], d.v.audio.packets)
+		}
+		d.r.rate = 5e6
+		was := d.v.totals.drops[reason.Congested]
+		for i := range 60 {
+			d.run(50 * time.Millisecond)
+			network, here := d.waits()
+			if d.v.phase == liveEdge && network+here < 50*time.Millisecond {
+				t.Logf("as before after %v; left out %d; %+v", time.Duration(i+1)*50*time.Millisecond, d.v.totals.drops[reason.Congested]-was, d.v.detail(time.Now().UnixNano()))
+				break
+			}
+			if i == 59 {
+				t.Errorf("3 s later: phase %d, %v in the network, %v here, %+v", d.v.phase, network, here, d.v.detail(time.Now().UnixNano()))
+			}
+		}
+		was = d.v.totals.drops[reason.Congested]
+		d.run(5 * time.Second)
+		if n := d.v.totals.drops[reason.Congested] - was; n > 0 {
+			t.Errorf("%d packets left out afterwards", n)
+		}
+	})
+}
