@@ -56,7 +56,7 @@ type Feed struct {
 
 // newFeed makes a feed that owns both readers.
 func newFeed(k key, renderer Renderer, source, r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *Feed {
-	f := &Feed{key: k, renderer: renderer, source: source, reader: r, log: newFrameLog(maxAge), onDrop: onDrop}
+	f := &Feed{key: k, renderer: fresh(renderer), source: source, reader: r, log: newFrameLog(maxAge), onDrop: onDrop}
 	video, audio := f.tracks()
 	for kind, t := range []*media.Track{video, audio} {
 		if t != nil {

@@ -8,6 +8,10 @@ import (
 
 // Renderer turns media into the bytes of one protocol. Any number of goroutines
 // may use it. What it returns is shared by all viewers.
+//
+// One whose bytes depend on what it rendered before has a method Fresh: each
+// Feed then renders with one of its own, from one goroutine at a time but for
+// Carries and Prelude.
 type Renderer interface {
 	// Carries says whether t, which may be nil, can be sent.
 	Carries(t *media.Track) bool
@@ -19,4 +23,12 @@ type Renderer interface {
 	// Frame is f in pieces, of which f.Data may be some. base is the point of
 	// f's scale that becomes timestamp 0.
 	Frame(f *media.Frame, base media.Time) (net.Buffers, error)
+}
+
+// fresh is the Renderer that a new Feed renders with.
+func fresh(r Renderer) Renderer {
+	if of, ok := r.(interface{ Fresh() Renderer }); ok {
+		return of.Fresh()
+	}
+	return r
 }

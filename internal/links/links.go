@@ -59,6 +59,7 @@ type Play struct {
 	ARTC string `json:"artc,omitempty"`
 	WHEP string `json:"whep,omitempty"`
 	FLV  string `json:"flv,omitempty"`
+	SRT  string `json:"srt,omitempty"`
 	RTMP string `json:"rtmp,omitempty"`
 	HLS  string `json:"hls,omitempty"`
 	// LLHLS is the same with what asks for Low-Latency HLS.
@@ -89,6 +90,9 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 		set.Publish.SRT = p.srt(in, token(in, o, "", path), "publish")
 	}
 	if out.Mode != catalog.HalfSecond {
+		if p.SRT != 0 {
+			set.Play.SRT = p.srt(out, token(out, o, "", path), "request")
+		}
 		set.Play.FLV = token(out, o, web, path+".flv")
 		set.Play.RTMP = token(out, o, p.rtmp(out), path)
 		set.Play.HLS = token(out, o, web, path+".m3u8")

@@ -80,15 +80,20 @@ func TestSetIsAccepted(t *testing.T) {
 				t.Errorf("%s: %s works on", c.name, l.url)
 			}
 		}
-		for _, l := range []struct{ url, before, after, key string }{
-			{set.Publish.SRT, "srt://localhost:1105?streamid=#!::r=/live/demo?auth_key=", ",m=publish", "in"},
+		for _, l := range []struct {
+			url, before, after, key string
+			validity                time.Duration
+			end                     time.Time
+		}{
+			{set.Publish.SRT, "srt://localhost:1105?streamid=#!::r=/live/demo?auth_key=", ",m=publish", "in", time.Hour, c.in},
+			{set.Play.SRT, "srt://localhost:1105?streamid=#!::r=/live/demo?auth_key=", ",m=request", "out", 24 * time.Hour, c.out},
 		} {
 			key, ok := strings.CutPrefix(l.url, l.before)
 			token, end := strings.CutSuffix(key, l.after)
 			if !ok || !end {
 				t.Errorf("%s: %s", c.name, l.url)
 			}
-			if err := sign.Verify("/live/demo", token, []string{l.key}, time.Hour, c.in.Add(-time.Second)); err != nil {
+			if err := sign.Verify("/live/demo", token, []string{l.key}, l.validity, l.end.Add(-time.Second)); err != nil {
 				t.Errorf("%s: %s: %v", c.name, l.url, err)
 			}
 		}

@@ -19,7 +19,7 @@ func (s Set) Text(w io.Writer) error {
 			{"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC}, {"SRT", s.Publish.SRT},
 		}},
 		{"play", [][2]string{
-			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP},
+			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP}, {"SRT", s.Play.SRT},
 			{"HLS", s.Play.HLS}, {"LL-HLS", s.Play.LLHLS},
 		}},
 	} {

@@ -45,6 +45,33 @@ func TestFFmpegPublishesOverSRTAndFFprobeReadsFLV(t *testing.T) {
 	}
 }
 
+func TestRTMPIsPlayedOverSRT(t *testing.T) {
+	n := serveNode(t, nil)
+	urls := n.links(t, "toSRT")
+	ffmpeg(t, urls.Publish.RTMP)
+	n.live(t, "toSRT")
+	p := ffprobe(t, urls.Play.SRT)
+	video, audio := 0, 0
+	var last [2]int64
+	for _, pk := range p.Packets {
+		kind, count := 0, &video
+		if pk.CodecType == "audio" {
+			kind, count = 1, &audio
+		}
+		if *count == 0 && !strings.Contains(pk.Flags, "K") {
+			t.Errorf("the first %s is no key frame", pk.CodecType)
+		}
+		*count++
+		if pk.DTS <= last[kind] {
+			t.Errorf("%s: DTS %d after %d", pk.CodecType, pk.DTS, last[kind])
+		}
+		last[kind] = pk.DTS
+	}
+	if video < 40 || audio < 60 {
+		t.Errorf("two seconds hold %d pictures and %d sounds", video, audio)
+	}
+}
+
 // callSRT publishes a moment of nothing and returns what ffmpeg says.
 func callSRT(t *testing.T, url string) string {
 	t.Helper()

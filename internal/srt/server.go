@@ -12,14 +12,16 @@ import (
 	gosrt "github.com/datarhei/gosrt"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/reason"
 )
 
-// Admission decides who may publish. Its error is a *catalog.Denied, or wraps
-// one of the errors of live.
+// Admission decides who may publish and who may play. Its errors are
+// *catalog.Denied, or wrap one of the errors of live.
 type Admission interface {
 	Publish(ctx context.Context, q catalog.Request) (*live.Publisher, error)
+	feed.Admission
 }
 
 // Config says how to listen, and bounds connections. A zero field means its
@@ -43,6 +45,8 @@ type Config struct {
 	PeerTimeout time.Duration
 	// IdleTimeout is how long a publisher may send no media. 15 s.
 	IdleTimeout time.Duration
+	// Patience is how long a viewer that is too slow may take to catch up. 10 s.
+	Patience time.Duration
 }
 
 // withDefaults fills in what is zero.
@@ -53,6 +57,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DecideTimeout, 2500*time.Millisecond)
 	setDefault(&c.PeerTimeout, 5*time.Second)
 	setDefault(&c.IdleTimeout, 15*time.Second)
+	setDefault(&c.Patience, 10*time.Second)
 	return c
 }
 
@@ -62,7 +67,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 	}
 }
 
-// Server takes SRT publishers in.
+// Server serves SRT publishers and viewers.
 type Server struct {
 	config    Config
 	listener  gosrt.Listener
@@ -70,6 +75,7 @@ type Server struct {
 	log       *slog.Logger
 	metrics   *Metrics
 	goodbyes  *goodbyes
+	feeds     *feed.Set
 }
 
 // Listen opens the socket. Callers wait until Serve decides on them.
@@ -88,7 +94,12 @@ func Listen(cfg Config, adm Admission, log *slog.Logger, m *Metrics) (*Server, e
 	if err != nil {
 		return nil, fmt.Errorf("listen for SRT: %w", err)
 	}
-	return &Server{config: cfg, listener: ln, admission: adm, log: log, metrics: m, goodbyes: heard}, nil
+	return &Server{
+		config: cfg, listener: ln, admission: adm, log: log, metrics: m, goodbyes: heard,
+		feeds: &feed.Set{
+			Admission: adm, Renderer: &renderer{}, Log: log, OnDrop: m.skip, StartTimeout: cfg.DecideTimeout, MaxAge: maxAge,
+		},
+	}, nil
 }
 
 // free resolves an address, which the library does not, and sees to it that
@@ -118,6 +129,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	var running, accepting sync.WaitGroup
+	defer s.feeds.Wait()
 	defer accepting.Wait()
 	defer s.listener.Close()
 	defer running.Wait()

@@ -7,13 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	gosrt "github.com/datarhei/gosrt"
 
 	"millrace/internal/catalog"
+	"millrace/internal/feed"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -31,10 +30,17 @@ var (
 type session struct {
 	server *Server
 	peer   string
+	asked  time.Time
 	wish   wish
 	conn   gosrt.Conn
-	ingest *ingest
-	bytes  uint64
+
+	// Of one that publishes.
+	publisher *live.Publisher
+	ingest    *ingest
+	bytes     uint64
+	// Of one that plays.
+	feed *feed.Feed
+	view *feed.Viewer
 }
 
 // serve is the life of a connection; it writes its one log line. decided is
@@ -43,9 +49,8 @@ func (s *Server) serve(ctx context.Context, q gosrt.ConnRequest, decided func())
 	s.metrics.connections.Inc()
 	defer s.metrics.connections.Dec()
 	defer decided()
-	began := time.Now()
-	c := &session{server: s, peer: q.RemoteAddr().String()}
-	p, err := c.decide(ctx, q)
+	c := &session{server: s, peer: q.RemoteAddr().String(), asked: time.Now()}
+	err := c.decide(ctx, q)
 	if err != nil {
 		code, why := reject(err)
 		q.Reject(code)
@@ -57,32 +62,41 @@ func (s *Server) serve(ctx context.Context, q gosrt.ConnRequest, decided func())
 	s.goodbyes.bind(q.SocketId())
 	c.conn, err = q.Accept()
 	decided()
-	if err == nil {
-		err = c.publish(ctx, p)
+	switch {
+	case err != nil:
+		err = errGone
+	case c.publisher != nil:
+		err = c.publish(ctx)
+	default:
+		err = c.play(ctx)
 	}
-	if bye := s.goodbyes.release(q.SocketId()); err == nil || errors.Is(err, io.EOF) {
+	if bye := s.goodbyes.release(q.SocketId()); errors.Is(err, io.EOF) || errors.Is(err, errGone) {
 		err = errGone
 		if bye {
 			err = errBye
 		}
 	}
 	why := endReason(err)
-	p.Close(why)
+	if c.publisher != nil {
+		c.publisher.Close(why)
+	} else {
+		s.feeds.Part(c.feed)
+	}
 	s.closed(why)
-	c.logEnd(ctx, why, err, time.Since(began))
+	c.logEnd(ctx, why, err)
 }
 
 // decide admits a caller or says why not.
-func (c *session) decide(ctx context.Context, q gosrt.ConnRequest) (*live.Publisher, error) {
+func (c *session) decide(ctx context.Context, q gosrt.ConnRequest) error {
 	if q.Version() < 5 {
-		return nil, errOldHandshake
+		return errOldHandshake
 	}
 	var err error
 	if c.wish, err = parseStreamID(q.StreamId()); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.server.unlock(q); err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.server.config.DecideTimeout)
 	defer cancel()
@@ -94,9 +108,10 @@ func (c *session) decide(ctx context.Context, q gosrt.ConnRequest) (*live.Publis
 		r.Host = "localhost" // the default domains
 	}
 	if !w.publish {
-		return nil, refused(reason.BadRequest, "playing over SRT is not there yet")
+		return c.admitPlay(ctx, r)
 	}
-	return c.server.admission.Publish(ctx, r)
+	c.publisher, err = c.server.admission.Publish(ctx, r)
+	return err
 }
 
 // unlock agrees with the caller on the encryption.
@@ -115,104 +130,17 @@ func (s *Server) unlock(q gosrt.ConnRequest) error {
 	return nil
 }
 
-// publish reads what a publisher sends. It returns why it ends, never nil.
-func (c *session) publish(ctx context.Context, p *live.Publisher) error {
-	m := c.server.metrics
-	m.publishers.Inc()
-	defer m.publishers.Dec()
-	guard := &guarded{conn: c.conn}
-	var watching sync.WaitGroup
-	over := make(chan struct{})
-	watching.Go(func() { guard.watch(ctx, p, c.server.config.IdleTimeout, over) })
-	defer watching.Wait()
-	defer c.conn.Close()
-	defer close(over)
-
-	c.ingest = newIngest(p, m)
-	r := ts.NewReader(guard)
-	r.OnDrop = c.ingest.drop
-	defer func() {
-		c.bytes = guard.bytes.Load()
-	}()
-	counted := uint64(0)
-	for {
-		f, err := r.Next()
-		n := guard.bytes.Load()
-		m.received.Add(float64(n - counted))
-		counted = n
-		if err == nil {
-			guard.media.Add(1)
-			c.ingest.expect(r.Promised())
-			err = c.ingest.write(f, time.Now())
-		}
-		if err != nil {
-			return guard.explain(err)
-		}
-	}
-}
-
-// guarded is a connection that is read until something else ends it.
-type guarded struct {
-	conn  gosrt.Conn
-	bytes atomic.Uint64
-	media atomic.Uint64         // frames in what was read
-	cause atomic.Pointer[error] // of our own making
-}
-
-// Read implements io.Reader.
-func (g *guarded) Read(b []byte) (int, error) {
-	n, err := g.conn.Read(b)
-	g.bytes.Add(uint64(n))
-	return n, err
-}
-
-// watch closes the connection when the right to publish ends, ctx does, or no
-// media comes any more.
-func (g *guarded) watch(ctx context.Context, p *live.Publisher, idle time.Duration, over <-chan struct{}) {
-	tick := time.NewTicker(min(idle/4, time.Second))
-	defer tick.Stop()
-	seen, since := uint64(0), time.Now()
-	end := func(err error) {
-		g.cause.Store(&err)
-		_ = g.conn.Close()
-	}
-	for {
-		select {
-		case <-over:
-			return
-		case <-ctx.Done():
-			end(context.Cause(ctx))
-			return
-		case <-p.Done():
-			end(p.Err())
-			return
-		case now := <-tick.C:
-			if n := g.media.Load(); n != seen {
-				seen, since = n, now
-			} else if now.Sub(since) > idle {
-				end(errIdle)
-				return
-			}
-		}
-	}
-}
-
-// explain says why reading or writing ended.
-func (g *guarded) explain(err error) error {
-	if cause := g.cause.Load(); cause != nil {
-		return *cause
-	}
-	return err
-}
-
-func (c *session) logEnd(ctx context.Context, why reason.Reason, err error, lasted time.Duration) {
+func (c *session) logEnd(ctx context.Context, why reason.Reason, err error) {
 	attrs := []slog.Attr{
 		slog.String("stream", c.wish.name()), slog.String("proto", "srt"), slog.String("peer", c.peer),
-		slog.String("reason", string(why)), slog.Any("err", err),
-		slog.Duration("lasted", lasted.Round(time.Millisecond)), slog.Uint64("bytes", c.bytes),
+		slog.String("reason", string(why)), slog.Any("err", err), slog.Duration("lasted", time.Since(c.asked).Round(time.Millisecond)),
 	}
 	if in := c.ingest; in != nil {
-		attrs = append(attrs, slog.Uint64("video", in.frames[media.Video]), slog.Uint64("audio", in.frames[media.Audio]), slog.Uint64("dropped", in.drops))
+		attrs = append(attrs, slog.Uint64("bytes", c.bytes), slog.Uint64("video", in.frames[media.Video]),
+			slog.Uint64("audio", in.frames[media.Audio]), slog.Uint64("dropped", in.drops))
+	}
+	if c.view != nil {
+		attrs = append(attrs, c.view.Totals()...)
 	}
 	c.server.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "srt connection closed", attrs...)
 }

@@ -25,6 +25,7 @@ type wish struct {
 	path, authKey string
 	user, session string // for logs
 	publish       bool
+	opus          bool // a viewer takes Opus as it is: audio=opus in the resource's query
 }
 
 // parseStreamID reads a streamid:
@@ -121,6 +122,7 @@ func (w *wish) locate(resource string) error {
 	}
 	w.path = "/" + path
 	w.authKey = argument(query, "auth_key")
+	w.opus = argument(query, "audio") == "opus"
 	return nil
 }
 

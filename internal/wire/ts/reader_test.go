@@ -6,14 +6,28 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
+// films are those made so far.
+var films sync.Map
+
 // film is what ffmpeg makes of a test picture and a tone, as MPEG-TS.
 func film(t testing.TB, args ...string) []byte {
+	t.Helper()
+	if b, ok := films.Load(fmt.Sprint(args)); ok {
+		return b.([]byte)
+	}
+	b := makeFilm(t, args...)
+	films.Store(fmt.Sprint(args), b)
+	return b
+}
+
+func makeFilm(t testing.TB, args ...string) []byte {
 	t.Helper()
 	all := append([]string{
 		"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=sample_rate=48000",
