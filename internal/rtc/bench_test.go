@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"testing"
@@ -20,9 +21,20 @@ type crowd struct {
 	g       *group
 	from    int64
 	packets int // per viewer and replay
+	sinks   []*net.UDPConn
 }
 
 func newCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionProfile) *crowd {
+	b.Helper()
+	c := deafCrowd(b, n, method, profile)
+	for _, s := range c.sinks {
+		go drain(s)
+	}
+	return c
+}
+
+// deafCrowd is newCrowd without anybody who reads what is sent.
+func deafCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionProfile) *crowd {
 	b.Helper()
 	c := &crowd{bench: newBench(b, method)}
 	c.now = time.Now().Add(time.Hour) // never stale
@@ -41,7 +53,7 @@ func newCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionPro
 		must(b, err)
 		sink, to := sinkOf(b, "udp4", "127.0.0.1")
 		v.session.path.Store(newPath(to, false))
-		go drain(sink)
+		c.sinks = append(c.sinks, sink)
 		c.sh.join(v, c.now.UnixNano())
 	}
 	c.turn(time.Second)
@@ -185,5 +197,26 @@ func BenchmarkRewind(b *testing.B) {
 	for b.Loop() {
 		c.sh.rewind(c.g, v, c.now.UnixNano())
 		c.sh.out.flush()
+	}
+}
+
+// BenchmarkHandshake is both sides of a DTLS handshake, and the keys of all that
+// follows.
+func BenchmarkHandshake(b *testing.B) {
+	cert, fingerprint, err := newCertificate()
+	must(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		var server, client *pipe
+		server = newPipe(func(d []byte) { client.deliver(d) })
+		client = newPipe(func(d []byte) { server.deliver(d) })
+		done := make(chan error, 1)
+		go func() {
+			_, err := handshake(context.Background(), client, cert, fingerprint, true, false)
+			done <- err
+		}()
+		_, err := handshake(context.Background(), server, cert, fingerprint, false, false)
+		must(b, err)
+		must(b, <-done)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +16,6 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/dtls/v3/pkg/crypto/ciphersuite"
-	"github.com/pion/dtls/v3/pkg/crypto/prf"
-	"github.com/pion/dtls/v3/pkg/protocol"
-	"github.com/pion/dtls/v3/pkg/protocol/alert"
-	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
 	"github.com/pion/srtp/v3"
 	"github.com/pion/transport/v4/deadline"
 )
@@ -46,8 +39,10 @@ type pipe struct {
 	deadline *deadline.Deadline
 	write    func([]byte)
 
-	mu   sync.Mutex
-	last []byte // the last datagram written
+	mu     sync.Mutex
+	last   []byte // the last datagram written
+	random []byte // of the ServerHello that went by, whichever way
+	next   uint64 // one above the number of the last protected record written
 
 	once sync.Once
 	eof  chan struct{}
@@ -76,6 +71,9 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 	select {
 	case d := <-p.in:
+		p.mu.Lock()
+		p.noteHello(d)
+		p.mu.Unlock()
 		return copy(b, d), pipeAddr{}, nil
 	case <-p.eof:
 		return 0, nil, io.EOF
@@ -87,6 +85,8 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 	p.mu.Lock()
 	p.last = bytes.Clone(b)
+	p.noteHello(b)
+	p.noteNumbers(b)
 	p.mu.Unlock()
 	p.write(b)
 	return len(b), nil
@@ -125,7 +125,9 @@ var errFingerprint = errors.New("the peer's certificate is not the one in its of
 func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [32]byte, client, receives bool) (*secured, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
+	var secret masterSecret
 	options := []dtls.Option{
+		dtls.WithKeyLogWriter(&secret), // the library has no other way to tell
 		dtls.WithCertificates(cert),
 		dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
@@ -153,7 +155,7 @@ func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [
 		return nil, fmt.Errorf("DTLS handshake: %w", err)
 	}
 	defer p.letGo()
-	return takeKeys(conn, p, client, receives)
+	return takeKeys(conn, p, &secret, client, receives)
 }
 
 func dial(p *pipe, options []dtls.Option, client bool) (*dtls.Conn, error) {
@@ -174,7 +176,7 @@ func dial(p *pipe, options []dtls.Option, client bool) (*dtls.Conn, error) {
 }
 
 // takeKeys exports what outlives the library's connection.
-func takeKeys(conn *dtls.Conn, p *pipe, client, receives bool) (*secured, error) {
+func takeKeys(conn *dtls.Conn, p *pipe, secret *masterSecret, client, receives bool) (*secured, error) {
 	state, ok := conn.ConnectionState()
 	if !ok {
 		return nil, errors.New("read DTLS state: none")
@@ -206,93 +208,8 @@ func takeKeys(conn *dtls.Conn, p *pipe, client, receives bool) (*secured, error)
 	if s.in, err = side(1 - own); err != nil {
 		return nil, err
 	}
-	if s.records, err = newRecords(&state, client); err != nil {
+	if s.records, err = newRecords(p, secret, client); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// records reads and writes the alerts of an established association.
-type records struct {
-	cipher *ciphersuite.GCM
-	next   uint64 // record number of the next alert out
-}
-
-// dtlsState has the fields of the library's serialized state that are needed.
-type dtlsState struct {
-	LocalRandom, RemoteRandom [32]byte
-	MasterSecret              []byte
-	SequenceNumber            uint64
-}
-
-func newRecords(state *dtls.State, client bool) (*records, error) {
-	blob, err := state.MarshalBinary()
-	if err != nil {
-		return nil, fmt.Errorf("read DTLS state: %w", err)
-	}
-	var s dtlsState
-	if err := gob.NewDecoder(bytes.NewReader(blob)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("decode DTLS state: %w", err)
-	}
-	clientRandom, serverRandom := s.RemoteRandom[:], s.LocalRandom[:]
-	if client {
-		clientRandom, serverRandom = serverRandom, clientRandom
-	}
-	k, err := prf.GenerateEncryptionKeys(s.MasterSecret, clientRandom, serverRandom, 0, 16, 4, sha256.New)
-	if err != nil {
-		return nil, fmt.Errorf("derive DTLS keys: %w", err)
-	}
-	local, localIV, remote, remoteIV := k.ServerWriteKey, k.ServerWriteIV, k.ClientWriteKey, k.ClientWriteIV
-	if client {
-		local, localIV, remote, remoteIV = remote, remoteIV, local, localIV
-	}
-	c, err := ciphersuite.NewGCM(local, localIV, remote, remoteIV)
-	if err != nil {
-		return nil, fmt.Errorf("make DTLS cipher: %w", err)
-	}
-	return &records{cipher: c, next: s.SequenceNumber}, nil
-}
-
-// closes says whether datagram holds an authentic close_notify or fatal alert.
-func (r *records) closes(datagram []byte) bool {
-	for len(datagram) >= recordHeaderLen {
-		n := recordHeaderLen + int(binary.BigEndian.Uint16(datagram[11:]))
-		if n > len(datagram) {
-			return false
-		}
-		record := datagram[:n]
-		datagram = datagram[n:]
-		if record[0] != contentAlert || binary.BigEndian.Uint16(record[3:]) == 0 {
-			continue
-		}
-		var h recordlayer.Header
-		if h.Unmarshal(record) != nil {
-			continue
-		}
-		plain, err := r.cipher.Decrypt(h, bytes.Clone(record))
-		if err != nil || len(plain) < recordHeaderLen+2 {
-			continue
-		}
-		level, description := alert.Level(plain[recordHeaderLen]), alert.Description(plain[recordHeaderLen+1])
-		if level == alert.Fatal || description == alert.CloseNotify {
-			return true
-		}
-	}
-	return false
-}
-
-// closeNotify returns the datagram that says goodbye.
-func (r *records) closeNotify() ([]byte, error) {
-	record := &recordlayer.RecordLayer{
-		Header: recordlayer.Header{
-			ContentType: protocol.ContentTypeAlert, Version: protocol.Version1_2, Epoch: 1, SequenceNumber: r.next,
-		},
-		Content: &alert.Alert{Level: alert.Warning, Description: alert.CloseNotify},
-	}
-	r.next++
-	raw, err := record.Marshal()
-	if err != nil {
-		return nil, fmt.Errorf("write close_notify: %w", err)
-	}
-	return r.cipher.Encrypt(record, raw)
 }

@@ -3,20 +3,20 @@ package rtc
 import (
 	"bytes"
 	"testing"
-
-	"github.com/pion/dtls/v3/pkg/crypto/ciphersuite"
 )
 
 // recordPair returns the two ends of one association.
 func recordPair(t testing.TB) (a, b *records) {
 	t.Helper()
-	key := func(x byte) []byte { return bytes.Repeat([]byte{x}, 16) }
-	iv := func(x byte) []byte { return bytes.Repeat([]byte{x}, 4) }
-	ours, err := ciphersuite.NewGCM(key(1), iv(2), key(3), iv(4))
-	must(t, err)
-	theirs, err := ciphersuite.NewGCM(key(3), iv(4), key(1), iv(2))
-	must(t, err)
-	return &records{cipher: ours, next: 1}, &records{cipher: theirs, next: 1}
+	a, b = &records{next: 1}, &records{next: 1}
+	for side, r := range []*records{a, b} {
+		for i := range r.key {
+			n := byte(i ^ side)
+			copy(r.key[i][:], bytes.Repeat([]byte{1 + n}, 16))
+			copy(r.iv[i][:], bytes.Repeat([]byte{3 + n}, 4))
+		}
+	}
+	return a, b
 }
 
 func fuzzRecords(t testing.TB) *records {
@@ -77,11 +77,17 @@ func FuzzRecords(f *testing.F) {
 	must(f, err)
 	f.Add(goodbye)
 	f.Add(append(bytes.Clone(goodbye), goodbye...))
+	f.Add(append([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 46, 2, 0, 0, 34, 0, 0, 0, 0, 0, 0, 0, 34, 254, 253}, bytes.Repeat([]byte{7}, 32)...))
 	f.Add([]byte{21, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, theirs := recordPair(t)
 		if theirs.closes(b) && !bytes.Contains(b, goodbye[13:]) {
 			t.Fatalf("%x counts as a goodbye", b)
 		}
+		var p pipe
+		if p.noteHello(b); p.random != nil && (len(p.random) != 32 || !bytes.Contains(b, p.random)) {
+			t.Fatalf("%x has the random %x", b, p.random)
+		}
+		p.noteNumbers(b)
 	})
 }
