@@ -185,7 +185,7 @@ func BenchmarkSeal(b *testing.B) {
 	for b.Loop() {
 		v.video.jump = true
 		o.arena = o.arena[:0]
-		v.seal(o, v.video, pk, pk.Payload)
+		v.seal(o, v.video, pk, pk.Payload, v.video.format.PT)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
-	wire "millrace/internal/wire/rtp"
-	"millrace/internal/wire/sdp"
 )
 
 // Ages at which media is too old to be worth sending: its time has passed, and
@@ -100,7 +98,7 @@ func (sh *shard) gather(g *group, head, now int64) {
 func (sh *shard) forwardAudio(g *group) {
 	sh.out.limit = maxRuns
 	for _, pk := range sh.cut.audio {
-		var latm []byte
+		var forms soundForms
 		for i, v := range g.viewers {
 			if v.audio == nil {
 				continue
@@ -110,10 +108,8 @@ func (sh *shard) forwardAudio(g *group) {
 				v.audio.jump = true
 				continue
 			}
-			if v.audio.format.Framing == sdp.FramingLATM && latm == nil {
-				latm = wire.LATMFromADTS(pk.Payload, pk.Start)
-			}
-			v.sendAudio(sh.out, pk, latm)
+			payload, pt := sh.soundOf(v, pk, &forms)
+			v.sendAudio(sh.out, pk, payload, pt)
 			sh.began(v)
 			yield(i)
 		}

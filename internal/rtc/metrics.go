@@ -17,6 +17,7 @@ type Metrics struct {
 	Drops        *prometheus.CounterVec
 	NACKed       prometheus.Counter
 	Resent       prometheus.Counter
+	Redundant    prometheus.Counter
 	Repairs      [fates]prometheus.Counter // by fate
 	PLI          prometheus.Counter
 	Forward      prometheus.Histogram
@@ -58,6 +59,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Packets that viewers asked for again."}),
 		Resent: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_packets_resent_total",
 			Help: "Packets that were sent again, asked or unasked."}),
+		Redundant: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_redundant_packets_total",
+			Help: "Packets of Opus sent with those before them (RED)."}),
 		PLI: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_key_frame_requests_total",
 			Help: "PLI and FIR of viewers."}),
 		Forward: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_forward_seconds", Buckets: fine,

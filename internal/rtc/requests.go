@@ -88,17 +88,19 @@ func (sh *shard) askAgain(g *group, now int64) {
 	}
 }
 
-// report sends a tenth of the viewers their sender reports, and asks for the
-// key frames that are waited for.
+// report sends a tenth of the viewers their sender reports, weighs what they
+// lose, and asks for the key frames that are waited for.
 func (sh *shard) report() {
 	now := time.Now().UnixNano()
 	for _, g := range sh.groups {
 		sh.askAgain(g, now)
-		if g.offset == 0 {
-			continue
-		}
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
-			g.viewers[i].sendReports(sh.out, now, g.offset)
+			v := g.viewers[i]
+			v.repairs.fill(v, now, 0)
+			v.redundancy.judge(v.repairs.loss, now)
+			if g.offset != 0 {
+				v.sendReports(sh.out, now, g.offset)
+			}
 		}
 	}
 	sh.turn = (sh.turn + 1) % reportTurns

@@ -3,11 +3,11 @@ package rtc
 import (
 	"millrace/internal/media"
 	wire "millrace/internal/wire/rtp"
-	"millrace/internal/wire/sdp"
 )
 
-// seal appends pk to the outbox's arena as the next packet of t.
-func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte) bool {
+// seal appends pk to the outbox's arena as the next packet of t, with a payload
+// of type pt.
+func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte, pt uint8) bool {
 	at, f := len(o.arena), &t.format
 	if t.jump {
 		t.begin(pk, unseen(v.packets, pk))
@@ -18,7 +18,7 @@ func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte)
 		return false
 	}
 	o.arena = o.arena[:at+maxHeader]
-	n := t.header(o.arena[at:], pk, f, f.PT, t.ssrc, out, v.wide)
+	n := t.header(o.arena[at:], pk, f, pt, t.ssrc, out, v.wide)
 	if f.numbered {
 		v.wide++
 	}
@@ -29,6 +29,12 @@ func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte)
 	}
 	o.arena = sealed
 	t.remember(out, pk)
+	if t.reds != nil {
+		t.reds[out%historySize] = 0
+		if pt == f.RED {
+			t.reds[out%historySize] = uint8(wire.REDBlocks(payload))
+		}
+	}
 	t.packets++
 	t.octets += uint32(len(payload))
 	v.totals.packets++
@@ -46,7 +52,7 @@ func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
 	segment := 0
 	for _, pk := range pks {
 		before := len(o.arena)
-		if v.seal(o, t, pk, pk.Payload) && segment == 0 {
+		if v.seal(o, t, pk, pk.Payload, t.format.PT) && segment == 0 {
 			segment = len(o.arena) - before
 		}
 	}
@@ -54,18 +60,14 @@ func (v *viewer) sendRun(o *outbox, t *sendTrack, pks []*media.Packet) {
 	v.noteSent(o, from, wide)
 }
 
-// sendAudio sends one audio packet.
-func (v *viewer) sendAudio(o *outbox, pk *media.Packet, latm []byte) {
+// sendAudio sends one audio packet with a payload of type pt.
+func (v *viewer) sendAudio(o *outbox, pk *media.Packet, payload []byte, pt uint8) {
 	p := v.session.path.Load()
 	if p == nil {
 		return
 	}
-	payload := pk.Payload
-	if v.audio.format.Framing == sdp.FramingLATM {
-		payload = latm
-	}
 	from, wide := o.begin(maxHeader+len(payload)+gcmTagLen), v.wide
-	if v.seal(o, v.audio, pk, payload) {
+	if v.seal(o, v.audio, pk, payload, pt) {
 		o.end(p, from, len(o.arena)-from)
 		v.noteSent(o, from, wide)
 	}
@@ -83,14 +85,17 @@ func (v *viewer) resend(o *outbox, t *sendTrack, pk *media.Packet, out int64, kn
 			return false
 		}
 		t.remember(out, pk)
+		if t.reds != nil {
+			t.reds[out%historySize] = 0
+		}
 	}
-	payload := pk.Payload
-	if f.Framing == sdp.FramingLATM {
-		payload = wire.LATMFromADTS(payload, pk.Start)
+	payload, pt := v.repeatForm(t, f, pk, out)
+	if payload == nil {
+		return false
 	}
 	from := o.begin(maxHeader + 2 + len(payload) + gcmTagLen)
 	o.arena = o.arena[:from+maxHeader+2+len(payload)]
-	pt, ssrc, number := f.PT, t.ssrc, out
+	ssrc, number := t.ssrc, out
 	if f.RTXPT != 0 {
 		pt, ssrc, number = f.RTXPT, t.rtxSSRC, t.nextRTX
 		t.nextRTX++

@@ -22,16 +22,18 @@ type shard struct {
 	lossy atomic.Bool // nacks holds some
 	wide  wideBox
 
-	out      *outbox
-	groups   map[*live.Packets]*group
-	catching []*viewer // viewers in phase catchUp or paced
-	nviewers int
-	turn     int   // which tenth of the viewers gets sender reports next
-	now      int64 // Unix ns, when this turn of the loop began
-	work     []command
-	losses   []command
-	later    []later
-	cut      cutter
+	out       *outbox
+	groups    map[*live.Packets]*group
+	catching  []*viewer // viewers in phase catchUp or paced
+	nviewers  int
+	turn      int   // which tenth of the viewers gets sender reports next
+	now       int64 // Unix ns, when this turn of the loop began
+	work      []command
+	losses    []command
+	later     []later
+	red       []byte // room for the redundant form of a packet of sound
+	redundant uint64 // packets sent in it
+	cut       cutter
 }
 
 type commandKind uint8
@@ -212,6 +214,8 @@ func (sh *shard) count() {
 	m.Packets.Add(float64(c.packets))
 	m.Bytes.Add(float64(c.bytes))
 	m.SendCalls.Add(float64(c.calls))
+	m.Redundant.Add(float64(sh.redundant))
+	sh.redundant = 0
 	for r, n := range c.dropped {
 		m.Drops.WithLabelValues(string(r)).Add(float64(n))
 		delete(c.dropped, r)

@@ -24,6 +24,7 @@ type sendTrack struct {
 	octets        uint32
 	asked         []asked         // by number: what was asked for lately; nil before anything was
 	history       []*media.Packet // by number: what was sent lately; nil where repeats are not the same
+	reds          []uint8         // by number: how many older packets went with it; nil where none do, or there is no history
 }
 
 // sendFormat is a negotiated format and what follows from it.
@@ -67,6 +68,9 @@ func newSendTrack(f *sdp.Format, seed []byte, others ...*sdp.Format) *sendTrack 
 		t.formats = append(t.formats, sendFormat{f, same, f.Ext.TransportCC != 0 && !same})
 		if same && t.history == nil {
 			t.history = make([]*media.Packet, historySize)
+			if f.RED != 0 {
+				t.reds = make([]uint8, historySize)
+			}
 		}
 		if f.RTXPT != 0 {
 			t.rtxSSRC = t.ssrc ^ 0x5a5a5a5a

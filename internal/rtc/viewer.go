@@ -32,25 +32,26 @@ type viewer struct {
 	video, audio *sendTrack
 	halfSecond   bool // the stream's domain is in half-second mode
 
-	packets *live.Packets
-	out     *protection
-	wide    uint16 // next transport-wide sequence number
-	link    link
-	pace    pace
-	chasing bool // it is among the shard's catching
-	phase   phase
-	pos     int64 // next packet, while catching up
-	budget  int64 // bytes that may be sent now, while catching up
-	rate    int64 // bytes per second, while catching up
-	last    int64 // when the budget was last filled, Unix ns
-	began   bool  // media has been sent
-	deaf    bool  // it has no format for the stream's present video codec
-	left    bool
-	behind  time.Duration // from the capture of the newest picture sent to its send
-	replays int64         // when a PLI last rewound it
-	joinAt  int64
-	repairs repairs
-	totals  totals
+	packets    *live.Packets
+	out        *protection
+	wide       uint16 // next transport-wide sequence number
+	link       link
+	pace       pace
+	chasing    bool // it is among the shard's catching
+	phase      phase
+	pos        int64 // next packet, while catching up
+	budget     int64 // bytes that may be sent now, while catching up
+	rate       int64 // bytes per second, while catching up
+	last       int64 // when the budget was last filled, Unix ns
+	began      bool  // media has been sent
+	deaf       bool  // it has no format for the stream's present video codec
+	left       bool
+	behind     time.Duration // from the capture of the newest picture sent to its send
+	replays    int64         // when a PLI last rewound it
+	joinAt     int64
+	repairs    repairs
+	redundancy redundancy
+	totals     totals
 }
 
 // totals is what the closing log line says.
@@ -59,6 +60,7 @@ type totals struct {
 	drops          map[reason.Reason]uint64
 	nacked, resent uint64
 	repairs        [fates]uint64 // packets asked for, and sent again unasked, by what became of them
+	red            uint64        // packets of sound with what was before
 	pli            uint64
 }
 

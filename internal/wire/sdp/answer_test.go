@@ -112,6 +112,9 @@ func checkAccepted(t *testing.T, m *Media, md *pion.MediaDescription, i int, s S
 			if f.RTXPT != 0 {
 				formats, repeats = append(formats, strconv.Itoa(int(f.RTXPT))), true
 			}
+			if f.RED != 0 {
+				formats = append(formats, strconv.Itoa(int(f.RED)))
+			}
 		}
 	}
 	if !slices.Equal(md.MediaName.Formats, formats) || has("ssrc-group") != repeats {

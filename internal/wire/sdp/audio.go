@@ -3,6 +3,7 @@ package sdp
 import (
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"millrace/internal/codec/aac"
 	"millrace/internal/media"
@@ -23,6 +24,7 @@ func (o *Offer) selectAudio(t *media.Track) *Format {
 		}
 		f := m.format(Direction.Receives, line, media.Opus, FramingOpus, p)
 		f.Stereo = t.Channels != 1 // a source that does not say may be either
+		f.RED = m.red(p.PT)
 		return f
 	case media.AAC:
 		p := m.bestAAC(t)
@@ -39,6 +41,18 @@ func (o *Offer) selectAudio(t *media.Track) *Format {
 
 // isOpus wants what RFC 7587 section 7 fixes: 48 kHz, two channels.
 func isOpus(p *Payload) bool { return p.is("opus") && p.ClockRate == 48000 && p.Channels == 2 }
+
+// red returns the payload type that carries pt redundantly, or 0.
+func (m *Media) red(pt uint8) uint8 {
+	p := m.find(func(p *Payload) bool {
+		first, _, _ := strings.Cut(p.Fmtp, "/")
+		return p.is("red") && p.ClockRate == 48000 && p.Channels == 2 && first == strconv.Itoa(int(pt))
+	})
+	if p == nil {
+		return 0
+	}
+	return p.PT
+}
 
 // aacFraming returns 0 for what is not AAC.
 func aacFraming(p *Payload) Framing {

@@ -36,6 +36,7 @@ type Extensions struct {
 type Format struct {
 	Codec     media.Codec
 	PT, RTXPT uint8 // RTXPT 0: no retransmission stream
+	RED       uint8 // payload type of Opus with what was before it (RFC 2198); 0: the peer takes none
 	ClockRate int   // Hz, of the RTP timestamps
 	Framing   Framing
 	// What feedback the peer sends (RFC 4585, RFC 5104).

@@ -88,12 +88,16 @@ func (w writer) extensions(m *Media, dir Direction, formats ...*Format) {
 	}
 }
 
-// offered lists f, its feedback and its retransmissions.
+// offered lists f, its feedback, its retransmissions and its redundant form.
 func (w writer) offered(m *Media, f *Format, fmtp string) {
 	w.format(m.of(f.PT), fmtp)
 	w.feedback(f)
 	if f.RTXPT != 0 {
 		r := m.of(f.RTXPT)
+		w.format(r, r.Fmtp)
+	}
+	if f.RED != 0 {
+		r := m.of(f.RED)
 		w.format(r, r.Fmtp)
 	}
 }
