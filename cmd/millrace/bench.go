@@ -12,6 +12,8 @@ import (
 
 type benchCommand struct {
 	Load    benchLoad    `cmd:"" default:"withargs" help:"Steps of viewers: the cost of each, and the delay. The default."`
+	Join    benchJoin    `cmd:"" help:"Single viewers, anywhere between two key frames: what they wait for, and how far behind they stay."`
+	Churn   benchChurn   `cmd:"" help:"Viewers that come and go: joins per second, and what they leave behind."`
 	Loss    benchLoss    `cmd:"" help:"Viewers that lose packets and ask for them again: which pictures come in time."`
 	Publish benchPublish `cmd:"" help:"Publish synthetic video with the time in it, until told to stop."`
 }

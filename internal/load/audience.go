@@ -15,6 +15,7 @@ import (
 type audience struct {
 	feedback Feedback
 	network  Network
+	verify   bool // all that comes
 	id       *identity
 	client   *http.Client
 	pool     *pool
@@ -74,6 +75,7 @@ func (a *audience) joinWebRTC(ctx context.Context, raw string) (*member, error) 
 	if err != nil {
 		return nil, err
 	}
+	v.video.verify.on = a.verify
 	if a.network.bad() {
 		v.behind(a.network, a.seed.Add(1))
 	}

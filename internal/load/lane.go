@@ -13,6 +13,7 @@ type lane struct {
 	tries   int  // packets of it that may yet hold the stamp
 	stamped bool
 	stamp   stamp
+	verify  verify
 }
 
 // stampTries is how many packets of an access unit may precede the slice:
@@ -49,20 +50,42 @@ func (l *lane) take(h header, at int64, s *seen, open func() ([]byte, bool)) {
 	if gap > 0 {
 		s.lost.Add(uint64(gap))
 	}
-	if first := l.next < 0; first || h.time != l.time {
-		l.whole, l.stamped, l.tries = gap == 0 && (first || l.started), false, stampTries
+	start := l.next < 0 || h.time != l.time
+	if start {
+		l.whole, l.stamped, l.tries = gap == 0 && (l.next < 0 || l.started), false, stampTries
 		l.time = h.time
 	} else if gap > 0 {
 		l.whole = false
 	}
 	l.next = int32(h.seq + 1)
-	if l.whole && !l.stamped && l.tries > 0 {
-		l.tries--
-		if payload, ok := open(); ok {
-			l.stamp, _, l.stamped = findStamp(payload)
+	if l.verify.on || l.whole && !l.stamped && l.tries > 0 {
+		l.look(s, open, start)
+	}
+	if l.started = h.marker; !h.marker || !l.whole || !l.stamped {
+		return
+	}
+	if l.verify.on && !l.verify.whole(l.stamp) {
+		s.wrong.Add(1)
+		return
+	}
+	s.frame(l.stamp, at)
+}
+
+// look looks for the stamp in a packet, and at all of it if it is to be verified.
+func (l *lane) look(s *seen, open func() ([]byte, bool), start bool) {
+	l.tries--
+	payload, ok := open()
+	if !ok || !l.whole {
+		return
+	}
+	here := false
+	if !l.stamped && l.tries >= 0 {
+		if st, _, ok := findStamp(payload); ok {
+			l.stamp, l.stamped, here = st, true, true
 		}
 	}
-	if l.started = h.marker; h.marker && l.whole && l.stamped {
-		s.frame(l.stamp, at)
+	if l.verify.on && !l.verify.take(payload, l.stamp, here, start) {
+		l.whole = false
+		s.wrong.Add(1)
 	}
 }

@@ -57,6 +57,12 @@ func TestHistogramQuantiles(t *testing.T) {
 	if got := other.quantile(.95); got < 95*time.Millisecond || got > 108*time.Millisecond {
 		t.Errorf("p95 of 0..99 ms is %v", got)
 	}
+	before := newHistogram()
+	before.merge(h)
+	h.add(int64(time.Second))
+	if got := h.since(before).quantile(.5); got < time.Second {
+		t.Errorf("since a copy the median is %v", got)
+	}
 	h.reset()
 	if got := h.quantile(.5); got != 0 {
 		t.Errorf("an empty histogram has %v", got)

@@ -8,19 +8,19 @@ import (
 // seen is what one viewer has seen; any goroutine may read it. Times are Unix
 // nanoseconds.
 type seen struct {
-	began               int64 // the request
-	connected           int64 // ready for media
-	firstPacket         atomic.Int64
-	firstKey            atomic.Int64 // the first whole key frame
-	packets, bytes      atomic.Uint64
-	lost, late          atomic.Uint64 // packets that are missing; those that came out of order
-	repeats             atomic.Uint64 // packets of RTX, padding included
-	dropped             atomic.Uint64 // by our own socket
-	frames              atomic.Uint64 // whole, with their stamp
-	wrong               atomic.Uint64 // what cannot be or is not what was published
-	delays              *histogram    // of whole frames: stamp to the last packet's arrival
-	readLate            *histogram    // arrival to its being read
-	newest, newestDelay atomic.Int64  // of the newest whole frame: its stamp, and ns
+	began          int64 // the request
+	connected      int64 // ready for media
+	firstPacket    atomic.Int64
+	firstKey       atomic.Int64 // the first whole key frame
+	packets, bytes atomic.Uint64
+	lost, late     atomic.Uint64 // packets that are missing; those that came out of order
+	repeats        atomic.Uint64 // packets of RTX, padding included
+	dropped        atomic.Uint64 // by our own socket
+	frames         atomic.Uint64 // whole, with their stamp
+	wrong          atomic.Uint64 // what cannot be or is not what was published
+	delays         *histogram    // of whole frames: stamp to the last packet's arrival
+	readLate       *histogram    // arrival to its being read
+	newestKey      atomic.Int64  // the stamp of the newest whole key frame
 }
 
 func newSeen() *seen {
@@ -39,9 +39,11 @@ func (s *seen) packet(n int, at int64) {
 func (s *seen) frame(st stamp, at int64) {
 	s.frames.Add(1)
 	s.delays.add(at - st.at)
-	s.newestDelay.Store(at - st.at)
-	s.newest.Store(st.at)
-	if st.key && s.firstKey.Load() == 0 {
+	if !st.key {
+		return
+	}
+	s.newestKey.Store(st.at)
+	if s.firstKey.Load() == 0 {
 		s.firstKey.Store(at)
 	}
 }

@@ -137,6 +137,15 @@ func (s *Server) Quantile(ctx context.Context, name string, q float64) (time.Dur
 type bucket struct{ le, count float64 }
 
 func (s *Server) histogram(ctx context.Context, name string) ([]bucket, error) {
+	body, err := s.metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // only read from
+	return readHistogram(body, name)
+}
+
+func (s *Server) metrics(ctx context.Context) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.admin+"/metrics", http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
@@ -146,8 +155,7 @@ func (s *Server) histogram(ctx context.Context, name string) ([]bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	defer res.Body.Close() //nolint:errcheck // only read from
-	return readHistogram(res.Body, name)
+	return res.Body, nil
 }
 
 // readHistogram reads the cumulative buckets of one histogram without labels.
@@ -190,4 +198,20 @@ func freePorts(n int) ([]int, error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// Value reads a metric without labels from the server.
+func (s *Server) Value(ctx context.Context, name string) (float64, error) {
+	body, err := s.metrics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close() //nolint:errcheck // only read from
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(rest, 64)
+		}
+	}
+	return 0, errors.Join(fmt.Errorf("metric %s is not there", name), lines.Err())
 }

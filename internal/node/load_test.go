@@ -70,3 +70,37 @@ func TestLoadRepairsLosses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Viewers come and go; each gets its beginning and what was published, and
+// nothing of theirs stays in the tool.
+func TestLoadComesAndGoes(t *testing.T) {
+	n := serveNode(t, func(c *config.Config) { c.NoAuth = true })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	urls := n.links(t, "load")
+	publishing, stop := context.WithCancel(ctx)
+	var publisher errgroup.Group
+	publisher.Go(func() error { return load.Publish(publishing, urls.Publish.WHIP, load.Source{Picture: load.FullHD}) })
+	n.live(t, "load")
+	rows := 0
+	r, err := load.Churn(ctx, load.ChurnOptions{
+		URL: urls.Play.WHEP, Rate: 20, Viewers: 4, For: 1500 * time.Millisecond, Every: 500 * time.Millisecond, Vanish: .2, Verify: true, PID: os.Getpid(),
+	}, func(load.ChurnRow) { rows++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows < 2 || rows != len(r.Rows) || r.All.Joins == 0 || r.All.Failed != 0 || r.All.Wrong != 0 || r.All.Connect.P95 == 0 || r.Left() != 0 {
+		t.Errorf("%d rows: %+v", rows, r)
+	}
+	j, err := load.Join(ctx, load.JoinOptions{URLs: []string{urls.Play.WHEP, urls.Play.WHEP}, Joins: 2, Every: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.Failed != 0 || j.NoKey != 0 || !j.Switched || j.Key.P50 == 0 || j.Key.P50 < j.Connect.P50 {
+		t.Errorf("%+v", j)
+	}
+	stop()
+	if err := publisher.Wait(); err != nil {
+		t.Error(err)
+	}
+}
