@@ -51,6 +51,7 @@ const (
 	QueueFull      Reason = "queue_full"      // a TCP viewer's send queue
 	NoDecoder      Reason = "no_decoder"      // audio that this node cannot convert
 	TimestampJump  Reason = "timestamp_jump"  // a publisher's clock jumped; rebased
+	TimestampHeld  Reason = "timestamp_held"  // a publisher's clock stepped back a little; held
 	DecodeFailed   Reason = "decode_failed"   // a frame that its decoder refused; concealed
 	UnsupportedMsg Reason = "unsupported_msg" // a message or codec that is passed over
 	Lost           Reason = "lost"            // never came, although it was asked for again

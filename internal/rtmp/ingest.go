@@ -8,6 +8,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/timeline"
 	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
@@ -27,7 +28,8 @@ type ingest struct {
 	publisher *live.Publisher
 	metrics   *Metrics
 
-	timeline timeline
+	clock    timeline.Unroller
+	timeline timeline.Line
 	video    videoTrack
 	audio    audioTrack
 	promised [2]bool // by the metadata
@@ -42,7 +44,9 @@ type ingest struct {
 	drops     uint64
 }
 
-func newIngest(p *live.Publisher, m *Metrics) *ingest { return &ingest{publisher: p, metrics: m} }
+func newIngest(p *live.Publisher, m *Metrics) *ingest {
+	return &ingest{publisher: p, metrics: m, clock: timeline.Unroller{Bits: 32}}
+}
 
 // message takes one message of audio, video or data, whose body it takes over.
 // The error ends the session.
@@ -122,9 +126,10 @@ func (in *ingest) audioFrame(body []byte) (*media.Frame, error) {
 
 // write stamps f and hands it over.
 func (in *ingest) write(f *media.Frame, timestamp uint32, now time.Time) error {
-	dts, jumped := in.timeline.place(f.Track.Kind, timestamp, now)
-	if jumped {
-		in.drop(reason.TimestampJump)
+	raw := media.Time(in.clock.Place(int64(timestamp))) * 1e6
+	dts, corrected := in.timeline.Place(f.Track.Kind, raw, now)
+	if corrected != timeline.None {
+		in.drop(reason.Reason(corrected))
 	}
 	f.DTS = dts
 	f.PTS += dts

@@ -40,9 +40,9 @@ func (in *ingest) expect(video, audio, _ bool) {
 // write puts f onto a scale without jumps and hands it over.
 func (in *ingest) write(f *media.Frame, now time.Time) error {
 	kind := f.Track.Kind
-	dts, jumped := in.timeline.Place(kind, f.DTS, now)
-	if jumped {
-		in.drop(reason.TimestampJump)
+	dts, corrected := in.timeline.Place(kind, f.DTS, now)
+	if corrected != timeline.None {
+		in.drop(reason.Reason(corrected))
 	}
 	f.PTS += dts - f.DTS
 	f.DTS = dts
