@@ -28,6 +28,9 @@ func (c Config) check() error {
 	if c.HTTPSAddr != "" {
 		all = append(all, address{"https-addr", c.HTTPSAddr})
 	}
+	if c.RTMPSAddr != "" {
+		all = append(all, address{"rtmps-addr", c.RTMPSAddr})
+	}
 	if c.SRTAddr != "" {
 		all = append(all, address{"srt-addr", c.SRTAddr})
 	}

@@ -17,6 +17,7 @@ type Config struct {
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
 	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish and to play."`
+	RTMPSAddr string `name:"rtmps-addr" yaml:"rtmps-addr" placeholder:"ADDR" help:"RTMP over TLS, with the certificate of --https-addr. Off by default."`
 	SRTAddr   string `name:"srt-addr" yaml:"srt-addr" default:":1105" placeholder:"ADDR" help:"SRT, over UDP; off: none."`
 	RTCAddr   string `name:"rtc-addr" yaml:"rtc-addr" default:":8000" help:"WebRTC media, UDP and TCP."`
 	AdminAddr string `name:"admin-addr" yaml:"admin-addr" default:"127.0.0.1:9090" help:"Health and metrics."`

@@ -44,6 +44,7 @@ type Feed struct {
 	log            *frameLog
 	onDrop         func(why reason.Reason, frames uint64)
 	cancel         context.CancelCauseFunc
+	done           chan struct{} // closed when the feed has ended
 
 	prefill sync.Once
 	placed  bool
@@ -56,7 +57,7 @@ type Feed struct {
 
 // newFeed makes a feed that owns both readers.
 func newFeed(k key, renderer Renderer, source, r *live.Reader, maxAge time.Duration, onDrop func(reason.Reason, uint64)) *Feed {
-	f := &Feed{key: k, renderer: fresh(renderer), source: source, reader: r, log: newFrameLog(maxAge), onDrop: onDrop}
+	f := &Feed{key: k, renderer: fresh(renderer), source: source, reader: r, log: newFrameLog(maxAge), onDrop: onDrop, done: make(chan struct{})}
 	video, audio := f.tracks()
 	for kind, t := range []*media.Track{video, audio} {
 		if t != nil {

@@ -55,14 +55,9 @@ type Set struct {
 	// goes on at the newest key frame.
 	MaxAge time.Duration
 
-	running sync.WaitGroup
-	mu      sync.Mutex
-	feeds   map[key]*Feed
+	mu    sync.Mutex
+	feeds map[key]*Feed
 }
-
-// Wait returns when no goroutine of the set is left: some time after all viewers
-// have parted.
-func (s *Set) Wait() { s.running.Wait() }
 
 // Join returns the Feed of the source's stream, starting it for the first
 // viewer. It takes ownership of source. Whoever joins must Part.
@@ -112,24 +107,33 @@ func (s *Set) start(ctx context.Context, f *Feed) *Feed {
 	s.feeds[f.key] = f
 	// The feed outlives the request that started it.
 	ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	s.running.Go(func() {
+	go func() {
+		defer close(f.done)
 		f.run(ctx)
 		f.close()
-	})
+	}()
 	return f
 }
 
-// Part ends the feed with its last viewer.
+// Part ends the feed with its last viewer, and waits until it has ended.
 func (s *Set) Part(f *Feed) {
+	if s.leave(f) {
+		f.cancel(live.ErrClosed)
+		<-f.done
+	}
+}
+
+// leave counts a viewer out and says whether it was the last one.
+func (s *Set) leave(f *Feed) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.viewers--; f.viewers > 0 {
-		return
+		return false
 	}
 	if s.feeds[f.key] == f {
 		delete(s.feeds, f.key)
 	}
-	f.cancel(live.ErrClosed)
+	return true
 }
 
 // Wanted is t, or nil where the viewer does not want its kind; t may be nil.

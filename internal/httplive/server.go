@@ -60,7 +60,6 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.running.Wait()
-	s.feeds.Wait()
 }
 
 // ServeFLV answers a request for /{app}/{stream}.flv. It blocks as long as the

@@ -14,8 +14,8 @@ import (
 	"millrace/internal/datadir"
 )
 
-// listeners are the open TCP ports; https is nil when it is off.
-type listeners struct{ http, https, rtmp, admin net.Listener }
+// listeners are the open TCP ports; https and rtmps are nil when they are off.
+type listeners struct{ http, https, rtmp, rtmps, admin net.Listener }
 
 // listen opens them all or none.
 func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*listeners, error) {
@@ -32,6 +32,7 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 		{"http-addr", cfg.HTTPAddr, &l.http},
 		{"https-addr", cfg.HTTPSAddr, &l.https},
 		{"rtmp-addr", cfg.RTMPAddr, &l.rtmp},
+		{"rtmps-addr", cfg.RTMPSAddr, &l.rtmps},
 		{"admin-addr", cfg.AdminAddr, &l.admin},
 	} {
 		if o.addr == "" {
@@ -42,7 +43,7 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 			return nil, err
 		}
 	}
-	if l.https == nil {
+	if l.https == nil && l.rtmps == nil {
 		return l, nil
 	}
 	cert, err := dir.Certificate(certificateNames(domains), certificateIPs(cfg), time.Now())
@@ -50,9 +51,15 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 		l.close()
 		return nil, err
 	}
-	l.https = tls.NewListener(l.https, &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	})
+	secure := func(to *net.Listener, protocols ...string) {
+		if *to != nil {
+			*to = tls.NewListener(*to, &tls.Config{
+				Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: protocols,
+			})
+		}
+	}
+	secure(&l.https, "h2", "http/1.1")
+	secure(&l.rtmps)
 	return l, nil
 }
 
@@ -70,7 +77,7 @@ func plain(flag, addr string, err error) error {
 }
 
 func (l *listeners) close() {
-	for _, c := range []net.Listener{l.http, l.https, l.rtmp, l.admin} {
+	for _, c := range []net.Listener{l.http, l.https, l.rtmp, l.rtmps, l.admin} {
 		if c != nil {
 			_ = c.Close()
 		}

@@ -140,6 +140,9 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	if n.srt != nil {
 		all.Go(func() error { return n.srt.Serve(rooms) })
 	}
+	if n.open.rtmps != nil {
+		all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmps, catalog.RTMPS) })
+	}
 	web := n.webServers()
 	for _, w := range web {
 		all.Go(w.serve)

@@ -108,7 +108,6 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, protocol catalog.Pr
 	// The end of the parent reaches connections with its reason.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	var running sync.WaitGroup
-	defer s.feeds.Wait()
 	defer running.Wait()
 	defer cancel(live.ErrShutdown)
 	defer ln.Close()
