@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"millrace/internal/live"
@@ -44,6 +45,9 @@ type Conn struct {
 	broken  bool // a write was cut off
 	stop    func()
 
+	raw syscall.RawConn // of tcp
+	attempt
+
 	mu     sync.Mutex
 	queued net.Buffers
 	bell   chan struct{} // something is queued
@@ -56,7 +60,11 @@ const maxQueued = 64
 // block for timeout. ctx ends a write that is under way. Close must be called.
 func NewConn(ctx context.Context, conn net.Conn, timeout time.Duration, framing Framing) *Conn {
 	c := &Conn{conn: conn, timeout: timeout, framing: framing, bell: make(chan struct{}, 1)}
-	c.tcp, _ = conn.(*net.TCPConn)
+	if c.tcp, _ = conn.(*net.TCPConn); c.tcp != nil {
+		if raw, err := c.tcp.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
 	limitUnsent(conn)
 	c.stop = AbortOn(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(LastWords)) })
 	return c
@@ -79,6 +87,16 @@ func (c *Conn) Queue(b []byte) bool {
 }
 
 func (c *Conn) direct() *Conn { return c }
+
+// unbound takes the deadline of the last write off: once it is over, writes that
+// would not wait fail, too.
+func (c *Conn) unbound() { _ = c.conn.SetWriteDeadline(time.Time{}) }
+
+// finish writes what an earlier write has left over.
+func (c *Conn) finish(ctx context.Context, rest net.Buffers) error {
+	c.broken = true // until it is done
+	return c.write(ctx, rest)
+}
 
 // waiting says whether something is queued; c may be nil.
 func (c *Conn) waiting() bool {

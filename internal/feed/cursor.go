@@ -20,12 +20,16 @@ type cursor struct {
 	patience time.Duration
 	onSkip   func(why reason.Reason, frames uint64)
 
-	without [2]bool // kinds that are not wanted
+	place
+	late time.Time // since when the viewer is too old; zero: it is not
+}
 
-	pos   int64
-	keyed bool       // a video key frame was taken
-	told  [2]*config // what the decoder knows
-	late  time.Time  // since when the viewer is too old; zero: it is not
+// place is where a cursor stands. Cursors at one place take the same.
+type place struct {
+	without [2]bool // kinds that are not wanted
+	pos     int64
+	keyed   bool       // a video key frame was taken
+	told    [2]*config // what the decoder knows
 }
 
 // begin places the cursor at the newest key frame, or at the oldest frame when

@@ -213,7 +213,7 @@ func TestLogEnd(t *testing.T) {
 	p := newTape()
 	p.add(0, true)
 	p.c.begin(nil)
-	p.end(live.ErrEnded)
+	p.close(live.ErrEnded)
 	if err := p.wait(t.Context(), p.c.pos, nil); err != nil {
 		t.Error(err)
 	}

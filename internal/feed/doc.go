@@ -5,9 +5,14 @@
 //	live.Reader ─► Feed: renders each frame once ─► log ◄─ cursor ── Viewer ─► Sink (TCP, TLS, HTTP/2, WebSocket)
 //	               (one goroutine per stream)           ◄─ cursor ── Viewer ─► Sink
 //
+// A viewer on plain TCP that has got all there was is written to by a walker: one
+// goroutine that goes from viewer to viewer with bytes that are put together
+// once, and never waits. A viewer whose socket is full goes back to its own
+// goroutine until it has caught up.
+//
 // A Feed lives while its stream has viewers; a Set finds the one that a viewer
-// shares. A Viewer pulls what is new since its own position and writes all of it
-// at once; nothing is queued or copied for it. It begins at the newest key
+// shares. A Viewer gets what is new since its own position, all of it in one
+// write; nothing is queued or copied for it. It begins at the newest key
 // frame. A publisher that comes back within the stream's linger time is
 // followed on the same connection.
 //

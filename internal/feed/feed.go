@@ -52,6 +52,7 @@ type Feed struct {
 	configs [2]*config
 	waiting time.Time // since when sound waits; zero: none does
 
+	walkers walkers
 	viewers int // guarded by Set.mu
 }
 
@@ -111,11 +112,12 @@ func (f *Feed) run(ctx context.Context) {
 	watching.Go(func() { f.watch(ctx, cancel) })
 	defer watching.Wait()
 	defer cancel(nil)
+	defer f.walkers.close()
 	f.fill()
 	for {
 		frame, err := f.next(ctx)
 		if err != nil {
-			f.log.end(err)
+			f.log.close(err)
 			break
 		}
 		f.render(frame)

@@ -103,8 +103,15 @@ func (l *frameLog) trim() {
 	}
 }
 
-// end makes cursors fail with err once they have read the rest.
-func (l *frameLog) end(err error) {
+// end returns the position behind the newest entry.
+func (l *frameLog) end() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head()
+}
+
+// close makes cursors fail with err once they have read the rest.
+func (l *frameLog) close(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err = err

@@ -27,6 +27,12 @@ type Viewer struct {
 	sent   prometheus.Counter
 	first  func() // after the first write
 
+	walker *walker
+	// What the walker leaves to the viewer's own goroutine when it wakes it.
+	wake   chan struct{}
+	rest   net.Buffers
+	failed error
+
 	bytes uint64
 	skips map[reason.Reason]uint64
 }
@@ -48,11 +54,11 @@ type ViewerOptions struct {
 
 // NewViewer returns a viewer of f whose bytes go to sink.
 func NewViewer(f *Feed, sink Sink, o ViewerOptions) *Viewer {
-	v := &Viewer{feed: f, sink: sink, sent: o.Sent, first: o.First, skips: map[reason.Reason]uint64{}}
+	v := &Viewer{feed: f, sink: sink, sent: o.Sent, first: o.First, wake: make(chan struct{}, 1), skips: map[reason.Reason]uint64{}}
 	if d, ok := sink.(interface{ direct() *Conn }); ok {
 		v.conn = d.direct()
 	}
-	v.cursor = cursor{log: f.log, patience: o.Patience, without: o.Without, onSkip: func(why reason.Reason, n uint64) {
+	v.cursor = cursor{log: f.log, patience: o.Patience, place: place{without: o.Without}, onSkip: func(why reason.Reason, n uint64) {
 		v.skips[why] += n
 		o.OnSkip(why, n)
 	}}
@@ -71,12 +77,8 @@ func (v *Viewer) Run(ctx context.Context) error {
 		return failed
 	}
 	v.first()
-	var queued <-chan struct{}
-	if v.conn != nil {
-		queued = v.conn.bell
-	}
 	for err == nil {
-		if err = v.feed.log.wait(ctx, v.cursor.pos, queued); err != nil {
+		if err = v.wait(ctx); err != nil {
 			return err
 		}
 		if batch, err = v.cursor.take(batch[:0], time.Now()); len(batch) == 0 && !v.conn.waiting() {
@@ -87,6 +89,49 @@ func (v *Viewer) Run(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// wait returns when there is something to send from this goroutine. Where a
+// walker can write to the viewer, it does so meanwhile.
+func (v *Viewer) wait(ctx context.Context) error {
+	if v.conn == nil {
+		return v.feed.log.wait(ctx, v.cursor.pos, nil)
+	}
+	if v.walker == nil && v.conn.raw != nil {
+		v.walker = v.feed.walker()
+	}
+	if v.walker == nil || !v.walker.park(v) {
+		return v.feed.log.wait(ctx, v.cursor.pos, v.conn.bell)
+	}
+	select {
+	case <-v.wake:
+	case <-v.conn.bell:
+		v.unpark()
+	case <-ctx.Done():
+		v.unpark()
+	}
+	if v.failed != nil {
+		v.conn.broken = true
+		return v.failed
+	}
+	if len(v.rest) > 0 {
+		rest := v.rest
+		v.rest = nil
+		return v.conn.finish(ctx, rest)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// unpark takes the viewer back from its walker.
+func (v *Viewer) unpark() {
+	v.walker.remove(v)
+	select {
+	case <-v.wake: // it had been woken at the same time
+	default:
+	}
 }
 
 func (v *Viewer) send(ctx context.Context, batch net.Buffers) error {

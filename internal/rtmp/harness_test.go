@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -169,7 +168,7 @@ func (w *world) metric(name string, why reason.Reason) float64 {
 // await waits until a histogram has counted something.
 func (w *world) await(name string) {
 	w.t.Helper()
-	for late := time.Now().Add(bound); time.Now().Before(late); runtime.Gosched() {
+	for late := time.Now().Add(bound); time.Now().Before(late); <-time.After(time.Millisecond) {
 		families, err := w.registry.Gather()
 		must(w.t, err)
 		for _, f := range families {

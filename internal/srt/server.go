@@ -129,7 +129,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	var running, accepting sync.WaitGroup
-	defer s.feeds.Wait()
 	defer accepting.Wait()
 	defer s.listener.Close()
 	defer running.Wait()

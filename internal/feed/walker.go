@@ -1,0 +1,195 @@
+package feed
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"millrace/internal/reason"
+)
+
+// walker writes to the viewers that have got all there was, one after the other
+// and without blocking: one wake-up a frame for all of them. A viewer that a
+// write blocks for, or that something else is the matter with, goes back to its
+// own goroutine.
+type walker struct {
+	log *frameLog
+
+	mu      sync.Mutex // held during a walk
+	viewers []*Viewer
+	ended   bool
+	share   share
+}
+
+// share is what the viewers at one place are sent next.
+type share struct {
+	from, to place
+	framing  Framing
+	fine     bool        // there is nothing but bytes to be sent
+	pieces   net.Buffers // framed
+	vector   vector
+	size     int // before framing
+}
+
+// park lets w write to v until v is woken. It fails when there is something for
+// v already, or w has ended.
+func (w *walker) park(v *Viewer) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended || v.cursor.pos < w.log.end() {
+		return false
+	}
+	v.conn.unbound()
+	w.viewers = append(w.viewers, v)
+	return true
+}
+
+// remove takes v back, if w still has it.
+func (w *walker) remove(v *Viewer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at := slices.Index(w.viewers, v); at >= 0 {
+		w.viewers = slices.Delete(w.viewers, at, at+1)
+	}
+}
+
+// run walks until the log or ctx ends.
+func (w *walker) run(ctx context.Context) {
+	defer w.finish()
+	for pos := int64(-1); w.log.wait(ctx, pos, nil) == nil; {
+		pos = w.log.end()
+		w.walk(time.Now())
+		if w.log.ended() {
+			return
+		}
+	}
+}
+
+// finish wakes everybody.
+func (w *walker) finish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	for _, v := range w.viewers {
+		v.wake <- struct{}{}
+	}
+	w.viewers = nil
+}
+
+// walk writes to each viewer what is new.
+func (w *walker) walk(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := w.viewers[:0]
+	w.share.framing = nil
+	for _, v := range w.viewers {
+		if v.cursor.place != w.share.from || v.conn.framing != w.share.framing {
+			w.share.prepare(v, now)
+		}
+		if w.share.fine && v.offer(&w.share) {
+			kept = append(kept, v)
+		} else {
+			v.wake <- struct{}{} // it has room: nobody else fills it
+		}
+	}
+	clear(w.viewers[len(kept):])
+	w.viewers = kept
+	w.share.clear()
+}
+
+// prepare makes s what v, and all at the same place, are sent next.
+func (s *share) prepare(v *Viewer, now time.Time) {
+	c := v.cursor // a copy: it moves only once its bytes are written
+	skipped := false
+	c.onSkip = func(reason.Reason, uint64) { skipped = true }
+	batch, err := c.take(nil, now)
+	s.from, s.to, s.framing = v.cursor.place, c.place, v.conn.framing
+	s.fine = err == nil && !skipped && c.late.IsZero() && len(batch) < maxVector
+	if s.size = Length(batch); s.size >= maxBatch {
+		s.fine = false // there may be more
+	}
+	if s.pieces = s.pieces[:0]; len(batch) > 0 {
+		s.pieces = s.framing.Frame(s.pieces, batch, s.size)
+	}
+	s.vector = s.vector.of(s.pieces)
+}
+
+// clear lets go of what is shared.
+func (s *share) clear() {
+	clear(s.pieces)
+	clear(s.vector)
+	s.framing = nil
+}
+
+// offer writes s to v, and moves v on. It says whether all of it was taken.
+func (v *Viewer) offer(s *share) bool {
+	if len(s.pieces) == 0 {
+		v.cursor.place = s.to
+		return true
+	}
+	n, err := v.conn.tryWrite(s.vector)
+	if err != nil {
+		v.failed = err
+		return false
+	}
+	if n == 0 {
+		return false
+	}
+	v.cursor.place = s.to
+	v.bytes += uint64(s.size)
+	v.sent.Add(float64(s.size))
+	if all := Length(s.pieces); n < all {
+		v.rest = after(s.pieces, n)
+		return false
+	}
+	return true
+}
+
+// after returns what is left of pieces behind n bytes.
+func after(pieces net.Buffers, n int) net.Buffers {
+	rest := slices.Clone(pieces)
+	for n > 0 && n >= len(rest[0]) {
+		n -= len(rest[0])
+		rest = rest[1:]
+	}
+	rest[0] = rest[0][n:]
+	return rest
+}
+
+// walkers are those of one Feed; they start as viewers come.
+type walkers struct {
+	mu      sync.Mutex
+	all     []*walker
+	next    int
+	closed  bool
+	running sync.WaitGroup
+}
+
+// walker returns that of one viewer more; nil when the feed has ended.
+func (f *Feed) walker() *walker {
+	ws := &f.walkers
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.closed || !canTry {
+		return nil
+	}
+	if len(ws.all) < runtime.GOMAXPROCS(0) {
+		w := &walker{log: f.log}
+		ws.all = append(ws.all, w)
+		ws.running.Go(func() { w.run(context.Background()) }) // the log's end is the walkers'
+		return w
+	}
+	ws.next++
+	return ws.all[ws.next%len(ws.all)]
+}
+
+// close waits for the walkers, whose log has ended.
+func (ws *walkers) close() {
+	ws.mu.Lock()
+	ws.closed = true
+	ws.mu.Unlock()
+	ws.running.Wait()
+}
