@@ -25,6 +25,16 @@ func (p *Publisher) OnKeyRequest(ask func()) {
 	p.ask = ask
 }
 
+// OnKeyRequestOf is OnKeyRequest for a stream that is made of another one: its
+// requests go to source, and are to be expected to be heeded as long as source's
+// publisher heeds them.
+func (p *Publisher) OnKeyRequestOf(source *Reader) {
+	p.OnKeyRequest(func() { source.RequestKey() })
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	p.made = source.stream
+}
+
 // RequestKey asks the stream's publisher for a key frame. It reports whether one
 // is to be expected: the publisher can be asked, and has not shown that it does
 // not listen. Requests within 500 ms are one. It does not block.
@@ -33,11 +43,26 @@ func (r *Reader) RequestKey() bool {
 	s.mu.Lock()
 	ask, due := s.keyRequest(time.Now().UnixNano())
 	heeds := s.heeds()
+	made := s.madeOf()
 	s.mu.Unlock()
 	if due {
 		ask()
 	}
+	if made != nil { // no two streams are locked at a time
+		made.mu.Lock()
+		defer made.mu.Unlock()
+		return heeds && made.heeds()
+	}
 	return heeds
+}
+
+// madeOf returns the stream that this one is made of, or nil. The caller holds
+// s.mu.
+func (s *stream) madeOf() *stream {
+	if s.publisher == nil {
+		return nil
+	}
+	return s.publisher.made
 }
 
 // keyRequest returns how to ask the publisher for a key frame, nil where it

@@ -31,7 +31,8 @@ type Publisher struct {
 	announced     bool
 
 	// Of one that brings packets.
-	ask func() // asks for a key frame; nil: it cannot be asked
+	ask  func()  // asks for a key frame; nil: it cannot be asked
+	made *stream // what the stream is made of, whose publisher is asked; or nil
 	// unanswered is the Unix ns of the first request since the last key frame,
 	// or 0; heedless says that the last one was in vain.
 	unanswered int64

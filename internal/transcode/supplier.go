@@ -54,7 +54,7 @@ func (s *Supplier) Supply(ctx context.Context, n live.Name) error {
 		return fmt.Errorf("supply %s: %w", n, err)
 	}
 	// Who wants to begin with a picture now asks whoever has the camera.
-	pub.OnKeyRequest(func() { source.RequestKey() })
+	pub.OnKeyRequestOf(source)
 	v := newVariant(s, n, source, pub)
 	err = v.run(ctx)
 	why := live.ReasonOf(err)

@@ -110,6 +110,28 @@ func TestSupplierToAACChanges(t *testing.T) {
 	}
 }
 
+// Nobody waits for a key frame where the publisher of the source cannot be asked.
+func TestSupplierKnowsWhoCannotBeAsked(t *testing.T) {
+	_, frames := speech(t, "-b:a", "64k")
+	synctest.Test(t, func(t *testing.T) {
+		room := newRoom("")
+		defer room.hub.Close()
+		p, err := room.hub.Publish(sourceName, "test", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Announce(pictures, frames[0].Track)
+		r, err := room.hub.Subscribe(t.Context(), variantName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if r.RequestKey() {
+			t.Error("a key frame is to be expected")
+		}
+	})
+}
+
 // A request for a key frame reaches the publisher of the source.
 func TestSupplierAsksForKeys(t *testing.T) {
 	_, frames := speech(t, "-b:a", "64k")
