@@ -13,12 +13,13 @@ import { busy, load, machine } from './lib/machine.mjs';
 import { table } from './lib/numbers.mjs';
 import cast from './parts/cast.mjs';
 import code from './parts/code.mjs';
+import hls from './parts/hls.mjs';
 import join from './parts/join.mjs';
 import latency from './parts/latency.mjs';
 import many from './parts/load.mjs';
 import { binaryPart, clonePart } from './parts/start.mjs';
 
-const parts = [latency, cast, join, many, binaryPart, clonePart, code];
+const parts = [latency, hls, cast, join, many, binaryPart, clonePart, code];
 const patience = 720; // seconds for all, and some are left for tidying up
 const began = Date.now();
 const spent = () => (Date.now() - began) / 1000;

@@ -132,6 +132,25 @@ async function measureFLV(url, warm, span) {
   }
 }
 
+/** By hls.js, with its own settings but for those given. */
+async function measureHLS(url, settings, warm, span) {
+  const video = screen();
+  const player = new Hls({ lowLatencyMode: true, ...settings });
+  const failed = new Promise((_, reject) => {
+    player.on(Hls.Events.ERROR, (_, what) => what.fatal && reject(new Error(`hls.js: ${what.type} ${what.details}`)));
+  });
+  const errors = [];
+  player.on(Hls.Events.ERROR, (_, what) => errors.push(what.details));
+  player.attachMedia(video);
+  player.loadSource(url);
+  try {
+    const seen = await Promise.race([failed, collect(video, warm, span)]);
+    return { ...seen, errors, target: player.targetLatency * 1000, said: player.latency * 1000 };
+  } finally {
+    player.destroy();
+  }
+}
+
 /** Edits an answer so that its addresses lead to another port. */
 const detour = (from, to) => (to ? (sdp) => sdp.replaceAll(` ${from} typ host`, ` ${to} typ host`) : undefined);
 
@@ -193,5 +212,5 @@ async function measureJoin(url, moment) {
 }
 
 globalThis.measure = {
-  whep: measureWHEP, flv: measureFLV, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, keepWatching,
+  whep: measureWHEP, flv: measureFLV, hls: measureHLS, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, keepWatching,
 };

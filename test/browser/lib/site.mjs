@@ -10,6 +10,7 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 /** Scripts of others that pages may load. */
 export const scripts = {
   '/aliyun-rts-sdk.js': here('vendor/aliyun-rts-sdk@2.2.7/dist/aliyun-rts-sdk.js'),
+  '/hls.js': here('node_modules/hls.js/dist/hls.min.js'),
   '/mpegts.js': here('node_modules/mpegts.js/dist/mpegts.js'),
 };
 
