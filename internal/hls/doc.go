@@ -2,15 +2,13 @@
 // fragmented MP4, and Low-Latency HLS (RFC 8216 and draft-pantos-hls-rfc8216bis,
 // called 8216bis).
 //
-//	                                      ┌─► lane of pictures ─► view ◄─ playlists
-//	live.Reader ─► packager: cuts at keys ┤                            ◄─ segments, parts
-//	               (one per stream and    └─► lane of sound ─────► view
-//	                container)
+//	live.Reader ─► packager: cuts at keys ─► lane ─► view ◄─ playlists
+//	               (one per stream and form)              ◄─ segments, parts
 //
 // A packager lives while somebody asks: each frame is rendered once, for all
-// viewers. A lane is what one media playlist lists; MPEG-TS has one lane of both
-// kinds, fragmented MP4 one per kind, which are cut at the same times. A view is
-// a lane at one moment, immutable and taken without a lock.
+// viewers. A lane is what one media playlist lists: both kinds, or where viewers
+// ask for that pictures and sound in one each, which are cut at the same times. A
+// view is a lane at one moment, immutable and taken without a lock.
 //
 // A signed request for /{app}/{stream}.m3u8 is admitted and answered with a
 // Multivariant Playlist, whose media playlists carry the id of a new session. The

@@ -7,13 +7,15 @@ import (
 	"millrace/internal/wire/hls"
 )
 
-// fragmenter writes one track as fragmented MP4, in parts. One goroutine uses it.
+// fragmenter writes one track or two as fragmented MP4, in parts. Pictures say
+// where parts end, or sound where its lane has none. One goroutine uses it.
 type fragmenter struct {
 	*common
 	lane *lane
-	kind media.Kind
+	// holds are the kinds of the lane.
+	holds [2]bool
 
-	track    *media.Track
+	tracks   [2]*media.Track
 	init     *section
 	steady   steady
 	samples  int64 // per frame of AAC
@@ -25,41 +27,56 @@ type fragmenter struct {
 
 	// held is a picture that waits for its duration.
 	held *media.Frame
-	pack []hls.Sample // of the open part
-	long time.Duration
-	// usual is what frames last.
+	pack [2][]hls.Sample // of the open part, by kind
+	edge media.Time      // where the open part begins
+	// usual is what frames of the leading kind last.
 	usual time.Duration
 }
 
+// gapRoom is by how much sound may exceed a part before that ends without
+// waiting for the next picture any longer.
+const gapRoom = 200 * time.Millisecond
+
 func (w *fragmenter) start(video, audio *media.Track) error {
-	t := video
-	if w.kind == media.Audio {
-		t = audio
-	}
-	if t == nil {
-		return nil // nothing of this kind follows: gaps
-	}
-	if t != w.track {
-		data, err := hls.Init(t)
-		if err != nil {
-			return err
+	tracks := [2]*media.Track{video, audio}
+	var all []*media.Track
+	same := w.init != nil
+	for kind, t := range tracks {
+		if !w.holds[kind] {
+			tracks[kind] = nil
+			continue
 		}
-		w.track, w.init = t, &section{w.number, data}
-		w.number++
+		same = same && t == w.tracks[kind]
+		if t != nil {
+			all = append(all, t)
+		}
 	}
-	w.steady = steady{rate: hls.Timescale(t)}
-	w.samples = samplesOf(t)
+	if audio != nil {
+		w.steady, w.samples = steady{rate: hls.Timescale(audio)}, samplesOf(audio)
+	}
+	if same || len(all) == 0 {
+		return nil // or nothing of this lane follows: gaps
+	}
+	data, err := hls.Init(all...)
+	if err != nil {
+		return err
+	}
+	w.tracks, w.init = tracks, &section{w.number, data}
+	w.number++
 	return nil
 }
 
-// cut notes the start of a segment. A lane that has not come to the one before
-// it has stopped, and is not waited for.
+// leads says whether frames of a kind end parts.
+func (w *fragmenter) leads(kind media.Kind) bool { return kind == media.Video || !w.holds[media.Video] }
+
+// cut notes the start of a segment. A lane of sound comes to it when its frames
+// do; one that has not come to the cut before has stopped, and is not waited for.
 func (w *fragmenter) cut(c cut) {
 	for len(w.cuts) > 0 {
 		w.apply()
 	}
 	w.cuts = append(w.cuts, c)
-	if w.kind == media.Video || !w.cutting {
+	if w.holds[media.Video] || !w.cutting {
 		w.apply()
 	}
 }
@@ -69,7 +86,7 @@ func (w *fragmenter) apply() {
 	next := w.cuts[0]
 	w.cuts = w.cuts[1:]
 	w.complete(next.at)
-	w.begun, w.cutting = next, true
+	w.begun, w.cutting, w.edge = next, true, next.at
 	w.lane.begin(segment{discontinuity: next.discontinuity, init: w.init})
 }
 
@@ -79,15 +96,24 @@ func (w *fragmenter) complete(at media.Time) {
 		return
 	}
 	w.release(at)
-	w.flush()
-	s := w.lane.open
-	if len(s.parts) == 0 {
-		s.gap, s.at, s.duration, s.init = true, w.wall.at(w.begun.at), max(at.Sub(w.begun.at), time.Millisecond), w.init
+	w.flush(w.end(at))
+	if s := w.lane.open; len(s.parts) == 0 {
+		s.gap, s.at, s.duration = true, w.wall.at(w.begun.at), max(at.Sub(w.begun.at), time.Millisecond)
 	}
 	w.lane.target, w.lane.parted = w.target, w.part
 	w.lane.close()
 	w.lane.publish()
 	w.cutting = false
+}
+
+// end is where a part ends that is complete at a time: a lane of sound ends with
+// its last frame.
+func (w *fragmenter) end(at media.Time) media.Time {
+	if n := len(w.pack[media.Audio]); n > 0 && !w.holds[media.Video] {
+		last := w.pack[media.Audio][n-1]
+		return last.DTS.Add(last.Duration)
+	}
+	return at
 }
 
 func (w *fragmenter) finish(at media.Time) {
@@ -98,15 +124,16 @@ func (w *fragmenter) finish(at media.Time) {
 }
 
 func (w *fragmenter) take(f *media.Frame) error {
-	if w.kind == media.Audio {
-		return w.hear(f)
+	if f.Track.Kind == media.Audio {
+		w.hear(f)
+		return nil
 	}
 	w.release(f.DTS)
 	w.held = f
 	// The picture that comes lasts as long as the others, most likely. If it
 	// does not fit into the part, that is complete now.
-	if len(w.pack) > 0 && w.full(w.usual) {
-		w.flush()
+	if w.full(f.DTS.Add(w.usual)) {
+		w.flush(f.DTS)
 	}
 	return nil
 }
@@ -122,40 +149,51 @@ func (w *fragmenter) release(next media.Time) {
 	if d > 0 {
 		w.usual = d
 	}
+	if w.full(next) {
+		w.flush(f.DTS)
+	}
 	w.append(hls.Sample{Frame: f, DTS: f.DTS, Duration: d})
+	if long := next.Sub(w.edge); w.part == 0 && long >= w.aim*4/5 {
+		w.part = partTarget(w.aim, long, len(w.pack[media.Video]))
+	}
 }
 
-func (w *fragmenter) hear(f *media.Frame) error {
+func (w *fragmenter) hear(f *media.Frame) {
 	for len(w.cuts) > 0 && f.DTS >= w.cuts[0].at {
 		w.apply()
 	}
 	begin, end := w.steady.place(f.DTS, ticks(f, w.samples))
-	if n := len(w.pack); n > 0 {
-		// A hole within a part: what is before it lasts until its end.
-		w.long += begin.Sub(w.pack[n-1].DTS) - w.pack[n-1].Duration
-		w.pack[n-1].Duration = begin.Sub(w.pack[n-1].DTS)
+	if n := len(w.pack[media.Audio]); n > 0 { // a hole: what is before it lasts until its end
+		last := &w.pack[media.Audio][n-1]
+		last.Duration = begin.Sub(last.DTS)
+	}
+	if !w.leads(media.Audio) {
+		w.append(hls.Sample{Frame: f, DTS: begin, Duration: end.Sub(begin)})
+		if w.full(end.Add(-gapRoom)) {
+			w.flush(end)
+		}
+		return
 	}
 	w.usual = end.Sub(begin)
-	w.append(hls.Sample{Frame: f, DTS: begin, Duration: w.usual})
-	if w.full(w.usual) {
-		w.flush()
+	if len(w.lane.open.parts) == 0 && len(w.pack[media.Audio]) == 0 {
+		w.edge = begin
 	}
-	return nil
+	if w.full(end) {
+		w.flush(begin)
+	}
+	w.append(hls.Sample{Frame: f, DTS: begin, Duration: w.usual})
+	if w.full(end.Add(w.usual)) {
+		w.flush(end)
+	}
 }
 
 func (w *fragmenter) append(s hls.Sample) {
-	if len(w.pack) > 0 && w.full(s.Duration) {
-		w.flush()
-	}
-	if o := w.lane.open; len(o.parts) == 0 && len(w.pack) == 0 {
+	kind := s.Frame.Track.Kind
+	if o := w.lane.open; o.at.IsZero() && w.leads(kind) {
 		o.at, o.init = w.wall.at(s.DTS.Add(s.Frame.PTS.Sub(s.Frame.DTS))), w.init
 		o.independent = s.Frame.Key
 	}
-	w.pack = append(w.pack, s)
-	w.long += s.Duration
-	if w.part == 0 && w.kind == media.Video && w.long >= w.aim*4/5 {
-		w.part = partTarget(w.aim, w.long, len(w.pack))
-	}
+	w.pack[kind] = append(w.pack[kind], s)
 }
 
 // partTarget is what parts last at most: a whole number of frames, about aim,
@@ -167,25 +205,37 @@ func partTarget(aim, long time.Duration, frames int) time.Duration {
 	return (n*each + 5*time.Millisecond).Round(time.Millisecond)
 }
 
-// full says whether the open part has no room for more.
-func (w *fragmenter) full(more time.Duration) bool { return w.part > 0 && w.long+more > w.part }
+// full says whether the open part is too short for what ends at a time.
+func (w *fragmenter) full(end media.Time) bool {
+	return w.part > 0 && end.Sub(w.edge) > w.part && len(w.pack[media.Video])+len(w.pack[media.Audio]) > 0
+}
 
-// flush completes the open part.
-func (w *fragmenter) flush() {
-	if len(w.pack) == 0 {
+// flush completes the open part, which ends at a time.
+func (w *fragmenter) flush(at media.Time) {
+	var packs [][]hls.Sample
+	p := part{}
+	for kind, pack := range w.pack {
+		if len(pack) == 0 {
+			continue
+		}
+		packs = append(packs, pack)
+		for _, s := range pack {
+			p.independent = p.independent || s.Frame.Key && w.leads(media.Kind(kind))
+		}
+	}
+	if len(packs) == 0 {
 		return
 	}
-	p := part{duration: w.long}
-	for _, s := range w.pack {
-		p.independent = p.independent || s.Frame.Key
-	}
+	// Of a picture that was late, the time is taken up by the part before.
+	at = max(at, w.edge.Add(time.Millisecond))
+	p.duration = at.Sub(w.edge)
+	w.edge = at
 	w.sequence++
-	data, err := hls.Fragment(w.sequence, w.base, w.pack)
-	w.pack, w.long = w.pack[:0:0], 0
-	if err != nil {
+	w.pack = [2][]hls.Sample{}
+	var err error
+	if p.data, err = hls.Fragment(w.sequence, w.base, packs...); err != nil {
 		return // of a writer to memory
 	}
-	p.data = data
 	w.lane.target, w.lane.parted = w.target, w.part
 	w.lane.add(p)
 	w.lane.publish()
@@ -193,8 +243,10 @@ func (w *fragmenter) flush() {
 
 func (w *fragmenter) size() int {
 	n := w.lane.open.size
-	for _, s := range w.pack {
-		n += len(s.Frame.Data)
+	for _, pack := range w.pack {
+		for _, s := range pack {
+			n += len(s.Frame.Data)
+		}
 	}
 	return n
 }

@@ -16,7 +16,8 @@ type laneKind struct {
 var (
 	pictures = laneKind{"video.m3u8", "v", ".m4s", "video/mp4"}
 	sounds   = laneKind{"audio.m3u8", "a", ".m4s", "audio/mp4"}
-	both     = laneKind{"index.m3u8", "m", ".ts", "video/mp2t"}
+	together = laneKind{"index.m3u8", "m", ".m4s", "video/mp4"}
+	stream   = laneKind{"index.m3u8", "m", ".ts", "video/mp2t"}
 )
 
 // lane is what one media playlist lists: its segments and parts. One goroutine,

@@ -25,6 +25,7 @@ const askBefore = 300 * time.Millisecond
 type packagerKey struct {
 	name      live.Name // of what was published
 	container container
+	apart     bool // pictures and sound in playlists of their own
 	opus      bool
 }
 
@@ -75,19 +76,22 @@ func newPackager(key packagerKey, c Config, source, reader *live.Reader, onDrop 
 		return w
 	}
 	if key.container == mpegTS {
-		w := add(both, func(l *lane) writer { return &transport{common: &p.common, lane: l} })
+		w := add(stream, func(l *lane) writer { return &transport{common: &p.common, lane: l} })
+		p.writers = [2]writer{w, w}
+		return p
+	}
+	if video == nil {
+		p.part = c.Part
+	}
+	if !key.apart || video == nil || audio == nil {
+		w := add(together, func(l *lane) writer { return &fragmenter{common: &p.common, lane: l, holds: p.has} })
 		p.writers = [2]writer{w, w}
 		return p
 	}
 	for kind, name := range []laneKind{pictures, sounds} {
-		if p.has[kind] {
-			p.writers[kind] = add(name, func(l *lane) writer {
-				return &fragmenter{common: &p.common, lane: l, kind: media.Kind(kind)}
-			})
-		}
-	}
-	if video == nil {
-		p.part = c.Part
+		p.writers[kind] = add(name, func(l *lane) writer {
+			return &fragmenter{common: &p.common, lane: l, holds: [2]bool{kind == int(media.Video), kind == int(media.Audio)}}
+		})
 	}
 	return p
 }

@@ -89,7 +89,7 @@ func countKinds(all []*media.Frame) (video, audio int) {
 // TestFFmpegReads plays the clip, B-frames and all, from its first key frame to
 // the end of the stream.
 func TestFFmpegReads(t *testing.T) {
-	for _, format := range []string{"ts", "fmp4", "ll"} {
+	for _, format := range []string{"ts", "fmp4", "ll", "ll&tracks=apart"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, stageOptions{})

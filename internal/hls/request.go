@@ -19,6 +19,10 @@ const (
 	// Opus: as it is, if the value is audioOpus, else as AAC.
 	audioArgument = "audio"
 	audioOpus     = "opus"
+	// tracksArgument asks for pictures and sound in playlists of their own, if
+	// the value is tracksApart and the container fragmented MP4.
+	tracksArgument = "tracks"
+	tracksApart    = "apart"
 	// sessionArgument carries a session's id.
 	sessionArgument = "session"
 )
@@ -41,6 +45,8 @@ type wish struct {
 	degraded bool
 	// opus says that the viewer takes Opus.
 	opus bool
+	// apart says that it wants pictures and sound in playlists of their own.
+	apart bool
 }
 
 // parseWish reads a request for a Multivariant Playlist. Names are split and
@@ -53,6 +59,7 @@ func parseWish(r *http.Request) (wish, error) {
 	}}
 	w.degraded = rawArgument(query, "rts_degrade") == "on"
 	w.opus = rawArgument(query, audioArgument) == audioOpus
+	w.apart = rawArgument(query, tracksArgument) == tracksApart
 	path, found := strings.CutSuffix(w.Path, extension)
 	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !found || !split || strings.Contains(stream, "/") {

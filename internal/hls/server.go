@@ -124,7 +124,7 @@ func choose(q wish, source *live.Reader) (wish, error) {
 		}
 	}
 	if q.container == mpegTS {
-		q.opus = false // it is converted
+		q.opus, q.apart = false, false // sound is converted
 		if video != nil && !hls.CarriesTS(video.Codec) {
 			return q, &catalog.Denied{Reason: reason.Codec, Detail: fmt.Sprintf(
 				"the stream's video is %s, which is not sent as MPEG-TS: ask for %s=%s", video.Codec, formatArgument, fmp4)}
@@ -156,7 +156,7 @@ func (s *Server) admit(ctx context.Context, q wish) (wish, *live.Reader, error) 
 // join gives the viewer a session, with the packager of what it asks for, which
 // is started if need be. It takes ownership of source.
 func (s *Server) join(ctx context.Context, q wish, source *live.Reader) (*session, error) {
-	key := packagerKey{source.Name(), q.container, q.opus}
+	key := packagerKey{source.Name(), q.container, q.apart, q.opus}
 	s.mu.Lock()
 	v, err := s.shareLocked(key, q)
 	s.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 // its parameters are missing.
 var ErrCodec = errors.New("codec is not carried")
 
-// trackID is that of the only track of a file.
-const trackID = 1
+// trackID is that of a kind's track in any file.
+func trackID(k media.Kind) int { return int(k) + 1 }
 
 // Timescale is the rate of a track's clock in fragmented MP4, in Hz.
 func Timescale(t *media.Track) int64 {
@@ -31,15 +31,18 @@ func Timescale(t *media.Track) int64 {
 	return 90000
 }
 
-// Init renders the initialization section of a track (ISO 14496-12 "ftyp" and
-// "moov"). It fails with ErrCodec.
-func Init(t *media.Track) ([]byte, error) {
-	codec, err := mp4Codec(t)
-	if err != nil {
-		return nil, err
+// Init renders the initialization section of one track, or of one of each kind
+// (ISO 14496-12 "ftyp" and "moov"). It fails with ErrCodec.
+func Init(tracks ...*media.Track) ([]byte, error) {
+	var file fmp4.Init
+	for _, t := range tracks {
+		codec, err := mp4Codec(t)
+		if err != nil {
+			return nil, err
+		}
+		file.Tracks = append(file.Tracks, &fmp4.InitTrack{ID: trackID(t.Kind), TimeScale: uint32(Timescale(t)), Codec: codec})
 	}
 	var out seekablebuffer.Buffer
-	file := fmp4.Init{Tracks: []*fmp4.InitTrack{{ID: trackID, TimeScale: uint32(Timescale(t)), Codec: codec}}}
 	if err := file.Marshal(&out); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCodec, err)
 	}
@@ -72,16 +75,30 @@ type Sample struct {
 	Duration time.Duration
 }
 
-// Fragment renders samples of one track ("moof" and "mdat"). Their times are
-// given from base on, which none of them may precede; sequence counts the
-// fragments of a track from 1.
-func Fragment(sequence uint32, base media.Time, samples []Sample) ([]byte, error) {
-	scale := Timescale(samples[0].Frame.Track)
-	at := func(t media.Time) int64 { return media.Time(t - base).Units(scale) }
-	track := &fmp4.PartTrack{ID: trackID, BaseTime: uint64(at(samples[0].DTS))}
-	for _, s := range samples {
+// Fragment renders samples ("moof" and "mdat"), each pack those of one track.
+// Times are given from base on, which none of them may precede; sequence counts
+// the fragments of a file from 1.
+func Fragment(sequence uint32, base media.Time, packs ...[]Sample) ([]byte, error) {
+	part := fmp4.Part{SequenceNumber: sequence}
+	for _, pack := range packs {
+		part.Tracks = append(part.Tracks, run(base, pack))
+	}
+	var out seekablebuffer.Buffer
+	if err := part.Marshal(&out); err != nil {
+		return nil, fmt.Errorf("render fragment: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// run makes samples of one track into its part of a fragment.
+func run(base media.Time, pack []Sample) *fmp4.PartTrack {
+	t := pack[0].Frame.Track
+	scale := Timescale(t)
+	at := func(t media.Time) int64 { return (t - base).Units(scale) }
+	out := &fmp4.PartTrack{ID: trackID(t.Kind), BaseTime: uint64(at(pack[0].DTS))}
+	for _, s := range pack {
 		begin := at(s.DTS)
-		track.Samples = append(track.Samples, &fmp4.Sample{
+		out.Samples = append(out.Samples, &fmp4.Sample{
 			Duration: uint32(at(s.DTS.Add(s.Duration)) - begin),
 			// The distance of the frame's own times, which DTS may differ from.
 			PTSOffset:       int32((s.Frame.PTS - s.Frame.DTS).Units(scale)),
@@ -89,11 +106,7 @@ func Fragment(sequence uint32, base media.Time, samples []Sample) ([]byte, error
 			Payload:         s.Frame.Data,
 		})
 	}
-	var out seekablebuffer.Buffer
-	if err := (fmp4.Part{SequenceNumber: sequence, Tracks: []*fmp4.PartTrack{track}}).Marshal(&out); err != nil {
-		return nil, fmt.Errorf("render fragment: %w", err)
-	}
-	return out.Bytes(), nil
+	return out
 }
 
 // CarriesMP4 says whether fragmented MP4 holds a codec here.
