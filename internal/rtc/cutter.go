@@ -23,16 +23,22 @@ func (c *cutter) split() {
 	}
 	for i := 0; i < len(c.video); {
 		first := c.video[i]
-		size := len(first.Payload)
-		most := min(maxRunPackets, maxRunBytes/(size+maxHeader+gcmTagLen))
-		j := i + 1
-		for j < len(c.video) && j-i < most && alike(first, c.video[j]) &&
-			len(c.video[j].Payload) <= size && len(c.video[j-1].Payload) == size {
-			j++
-		}
-		c.segments = append(c.segments, segment{i, j, first.Key && first.Start})
-		i = j
+		n := runOf(c.video[i:], alike)
+		c.segments = append(c.segments, segment{i, i + n, first.Key && first.Start})
+		i += n
 	}
+}
+
+// runOf returns how many of the first packets can leave in one run: those that
+// are alike and equally long, and one that is shorter.
+func runOf(pks []*media.Packet, alike func(a, b *media.Packet) bool) int {
+	size := len(pks[0].Payload)
+	most := min(maxRunPackets, maxRunBytes/(size+maxHeader+gcmTagLen), len(pks))
+	n := 1
+	for n < most && alike(pks[0], pks[n]) && len(pks[n].Payload) <= size && len(pks[n-1].Payload) == size {
+		n++
+	}
+	return max(n, 1)
 }
 
 // alike says whether the headers of a and b are equally long, and viewers that
@@ -41,3 +47,7 @@ func (c *cutter) split() {
 func alike(a, b *media.Packet) bool {
 	return b.Time == a.Time && b.Key == a.Key && b.Codec == a.Codec && !(b.Key && b.Start)
 }
+
+// sounds says whether packets of sound can share a run: their headers tell
+// nothing that not all of them do.
+func sounds(a, b *media.Packet) bool { return b.Codec == a.Codec && b.Key == a.Key }

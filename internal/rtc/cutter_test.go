@@ -1,11 +1,16 @@
 package rtc
 
 import (
+	"encoding/binary"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/pion/srtp/v3"
 	"pgregory.net/rapid"
 
 	"millrace/internal/media"
+	"millrace/internal/wire/sdp"
 )
 
 // Segments hold everything in its order, and each is a run that one send can
@@ -68,5 +73,74 @@ func TestSplitOfChromiumsPictures(t *testing.T) {
 	c.video = append(append(append([]*media.Packet(nil), c.video[:3]...), late), c.video[3:]...)
 	if c.split(); len(c.segments) != 4 {
 		t.Fatalf("%d runs with a late packet", len(c.segments))
+	}
+}
+
+// Sounds that wait together are runs of their own: as many as their sizes make.
+func TestRunsOfSound(t *testing.T) {
+	for _, tt := range []struct {
+		sizes []int
+		want  []int
+	}{
+		{[]int{160}, []int{1}},
+		{[]int{160, 160, 160}, []int{3}},
+		{[]int{160, 120, 160}, []int{2, 1}},
+		{[]int{120, 160, 160}, []int{1, 2}},
+		{make([]int, 60), []int{maxRunPackets, 5}},
+		{[]int{7650, 7650, 7650, 7650, 7650, 7650, 7650, 7650, 7650}, []int{8, 1}}, // the bytes of a run
+	} {
+		var all []*media.Packet
+		for i, n := range tt.sizes {
+			all = append(all, &media.Packet{Kind: media.Audio, Codec: media.Opus, Time: media.Time(i), Payload: make([]byte, n)})
+		}
+		var got []int
+		for len(all) > 0 {
+			n := runOf(all, sounds)
+			got, all = append(got, n), all[n:]
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("sounds of %v bytes are runs of %v, want %v", tt.sizes, got, tt.want)
+		}
+	}
+	if opus, aac := (&media.Packet{Codec: media.Opus}), (&media.Packet{Codec: media.AAC}); sounds(opus, aac) {
+		t.Error("two codecs share a run")
+	}
+}
+
+// What a busy shard finds together reaches the viewer whole, in one send.
+func TestSoundsLeaveTogether(t *testing.T) {
+	b := newBench(t, SendGSO)
+	sel := sdp.Selection{Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus}}
+	v := b.viewer(sel)
+	b.sh.join(v, b.now.UnixNano())
+	b.turn(0)
+	calls := b.sh.out.sent.calls
+	for i := range 3 {
+		f := sound(testOpus, time.Duration(20*i)*ms)
+		f.Arrived = time.Now().UnixNano()
+		must(t, b.pub.Write(f))
+	}
+	b.turn(60 * ms)
+	if n := b.sh.out.sent.calls - calls; n != 1 {
+		t.Errorf("%d calls", n)
+	}
+	key, salt := masterKeys(gcmSaltLen)
+	theirs, err := srtp.CreateContext(key, salt, srtp.ProtectionProfileAeadAes128Gcm)
+	must(t, err)
+	buf := make([]byte, 4096)
+	for i := 0; i < 3; {
+		must(t, b.sink.SetReadDeadline(time.Now().Add(patience)))
+		n, err := b.sink.Read(buf)
+		must(t, err)
+		if !isRTP(buf[:n]) {
+			continue
+		}
+		plain, err := theirs.DecryptRTP(nil, buf[:n], nil)
+		must(t, err)
+		p := parse(t, plain)
+		if got := time.Duration(binary.BigEndian.Uint64(p.Payload[1:])); got != time.Duration(20*i)*ms {
+			t.Fatalf("sound %d is the one of %v", i, got)
+		}
+		i++
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
 )
 
 // Ages at which media is too old to be worth sending: its time has passed, and
@@ -95,26 +96,62 @@ func (sh *shard) gather(g *group, head, now int64) {
 	g.meter.add(c.bytes, now)
 }
 
+// forwardAudio sends the gathered sound to all viewers. What a busy shard finds
+// together leaves together, as far as its sizes allow.
 func (sh *shard) forwardAudio(g *group) {
 	sh.out.limit = maxRuns
-	for _, pk := range sh.cut.audio {
-		var forms soundForms
-		for i, v := range g.viewers {
-			if v.audio == nil {
-				continue
-			}
-			if v.audio.format.Codec != pk.Codec {
-				v.drop(reason.Codec, 1)
-				v.audio.jump = true
-				continue
-			}
-			payload, pt := sh.soundOf(v, pk, &forms)
-			v.sendAudio(sh.out, pk, payload, pt)
-			sh.began(v)
-			yield(i)
+	for all := sh.cut.audio; len(all) > 0; {
+		pks := all[:runOf(all, sounds)]
+		all = all[len(pks):]
+		singly := g.viewers
+		if len(pks) > 1 {
+			singly = sh.sendTogether(g, pks)
+		}
+		for _, pk := range pks {
+			sh.sendSound(singly, pk)
 		}
 	}
 	sh.out.flush()
+}
+
+// sendTogether sends a run of sound to the viewers that take it as it is, and
+// returns the others. What it returns is valid until the next call.
+func (sh *shard) sendTogether(g *group, pks []*media.Packet) []*viewer {
+	clear(sh.others)
+	sh.others = sh.others[:0]
+	for i, v := range g.viewers {
+		if v.audio == nil {
+			continue
+		}
+		f := &v.audio.format
+		if f.Codec != pks[0].Codec || f.Framing == sdp.FramingLATM || f.RED != 0 && v.redundancy.on {
+			sh.others = append(sh.others, v)
+			continue
+		}
+		v.sendRun(sh.out, v.audio, pks)
+		sh.began(v)
+		yield(i)
+	}
+	return sh.others
+}
+
+// sendSound sends a packet of sound to viewers, each in its own form.
+func (sh *shard) sendSound(viewers []*viewer, pk *media.Packet) {
+	var forms soundForms
+	for i, v := range viewers {
+		if v.audio == nil {
+			continue
+		}
+		if v.audio.format.Codec != pk.Codec {
+			v.drop(reason.Codec, 1)
+			v.audio.jump = true
+			continue
+		}
+		payload, pt := sh.soundOf(v, pk, &forms)
+		v.sendAudio(sh.out, pk, payload, pt)
+		sh.began(v)
+		yield(i)
+	}
 }
 
 func (sh *shard) forwardVideo(g *group) {

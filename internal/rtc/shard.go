@@ -31,8 +31,9 @@ type shard struct {
 	work      []command
 	losses    []command
 	later     []later
-	red       []byte // room for the redundant form of a packet of sound
-	redundant uint64 // packets sent in it
+	others    []*viewer // that a run of sound is no use to
+	red       []byte    // room for the redundant form of a packet of sound
+	redundant uint64    // packets sent in it
 	cut       cutter
 }
 
