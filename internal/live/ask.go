@@ -87,7 +87,7 @@ func (s *stream) keyRequest(now int64) (ask func(), due bool) {
 // requests. Some agree to PLI and ignore it (OBS): viewers that wait for what
 // they asked for would wait for the next key frame in turn.
 func (p *Publisher) answer(pk *media.Packet) {
-	if pk.Kind != media.Video {
+	if pk.Kind != media.Video || pk.Layer != 0 {
 		return
 	}
 	pause := pk.Arrived - p.pictured

@@ -53,7 +53,7 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 	s, kind := p.stream, pk.Kind
 	p.heard = pk.Arrived
 	s.become(bringsPackets)
-	if kind == media.Video && p.fresh[kind] && p.continues && !pk.Key {
+	if kind == media.Video && p.fresh[kind] && (p.continues && !pk.Key || pk.Layer != 0) {
 		p.undecodable++
 		return nil, false
 	}
@@ -83,23 +83,26 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 // number moves pk's sequence number onto the log's scale. It reports whether
 // the log can take it.
 func (p *Publisher) number(pk *media.Packet) bool {
-	packets, kind := p.stream.packets, pk.Kind
-	if !p.begun[kind] {
-		if p.begun == [2]bool{} {
+	packets, at := p.stream.packets, lane(pk.Kind, pk.Layer)
+	if !p.begun[at] {
+		if p.begun == [lanes]bool{} {
 			p.first = packets.Head()
+			p.packets.Store(packets)
+			packets.layers.ladder.Store(p.ladder)
 		}
-		p.begun[kind] = true
-		begin := packets.next[kind]
+		p.begun[at] = true
+		packets.layers.begin(pk.Layer)
+		begin := packets.next[at]
 		if begin == 0 {
-			begin = early
+			begin = firstSeq(pk.Layer) + early
 		}
-		p.shift[kind], packets.base[kind] = begin-pk.Seq, begin
+		p.shift[at], packets.base[at] = begin-pk.Seq, begin
 	}
-	pk.Seq += p.shift[kind]
-	why, ok := packets.place(kind, pk.Seq)
+	pk.Seq += p.shift[at]
+	why, ok := packets.place(pk)
 	// What a publisher sent before its first packet to arrive would take the
 	// number of one of the publisher before it.
-	if ok && pk.Seq < packets.base[kind] && p.continues {
+	if ok && pk.Seq < packets.base[at] && p.continues {
 		why, ok = reason.Late, false
 	}
 	if !ok {
@@ -115,7 +118,7 @@ func (p *Publisher) number(pk *media.Packet) bool {
 // of keyRequest.
 func (p *Publisher) derive(pk *media.Packet) (ask func(), due bool) {
 	s := p.stream
-	if s.frameReaders == 0 {
+	if s.frameReaders == 0 || pk.Layer != 0 {
 		return nil, false
 	}
 	switch {

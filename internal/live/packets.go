@@ -31,10 +31,11 @@ const (
 type Packets struct {
 	log     *log[media.Packet]
 	account account
-	index   [2][]atomic.Pointer[media.Packet]
-	// next is the number behind the highest of each kind, base what is added to
+	index   [2]packetIndex
+	layers  layers
+	// next is the number behind the highest of each lane, base what is added to
 	// the numbers of the present Packetizer. Both are the stream's.
-	next, base [2]int64
+	next, base [lanes]int64
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]chan<- struct{}]
@@ -42,8 +43,8 @@ type Packets struct {
 
 func newPackets() *Packets {
 	p := &Packets{log: newLog[media.Packet]()}
-	p.index[media.Video] = make([]atomic.Pointer[media.Packet], videoIndexSize)
-	p.index[media.Audio] = make([]atomic.Pointer[media.Packet], audioIndexSize)
+	p.index[media.Video] = make(packetIndex, videoIndexSize)
+	p.index[media.Audio] = make(packetIndex, audioIndexSize)
 	p.watchers.Store(&[]chan<- struct{}{})
 	return p
 }
@@ -71,8 +72,11 @@ func (p *Packets) At(pos int64) *media.Packet { return p.log.at(pos) }
 // BySeq returns the packet of a kind with the given sequence number, or nil
 // when it is no longer held.
 func (p *Packets) BySeq(kind media.Kind, seq int64) *media.Packet {
-	index := p.index[kind]
 	if seq < 0 {
+		return nil
+	}
+	index := p.indexOf(kind, seq)
+	if index == nil {
 		return nil
 	}
 	if pk := index[seq&int64(len(index)-1)].Load(); pk != nil && pk.Seq == seq {
@@ -143,20 +147,27 @@ func (p *Packets) appendOne(pk *media.Packet) {
 // put stores pk at head, unpublished, and says whether decoding can start there.
 func (p *Packets) put(head int64, pk *media.Packet) bool {
 	p.log.put(head, pk)
-	index := p.index[pk.Kind]
+	index := p.indexOf(pk.Kind, pk.Seq)
 	index[pk.Seq&int64(len(index)-1)].Store(pk)
-	p.next[pk.Kind] = max(p.next[pk.Kind], pk.Seq+1)
+	at := lane(pk.Kind, pk.Layer)
+	p.next[at] = max(p.next[at], pk.Seq+1)
 	p.account.add(pk.Payload)
+	if pk.Layer != 0 {
+		if pk.Key && pk.Start {
+			p.layers.keys[pk.Layer].Store(head + 1)
+		}
+		return false
+	}
 	return pk.Key && pk.Start
 }
 
 // place says whether a packet with the given number can still be appended, and
 // if not why: two packets of one number would be sealed under one nonce.
-func (p *Packets) place(kind media.Kind, seq int64) (reason.Reason, bool) {
+func (p *Packets) place(pk *media.Packet) (reason.Reason, bool) {
 	switch {
-	case seq <= p.next[kind]-int64(len(p.index[kind])):
+	case pk.Seq <= p.next[lane(pk.Kind, pk.Layer)]-int64(len(p.indexOf(pk.Kind, pk.Seq))):
 		return reason.Late, false
-	case p.BySeq(kind, seq) != nil:
+	case p.BySeq(pk.Kind, pk.Seq) != nil:
 		return reason.Duplicate, false
 	}
 	return "", true
@@ -180,7 +191,7 @@ func (p *Packets) trim(now int64) {
 		}
 		p.log.drop()
 		p.account.remove(oldest.Payload)
-		index := p.index[oldest.Kind]
+		index := p.indexOf(oldest.Kind, oldest.Seq)
 		index[oldest.Seq&int64(len(index)-1)].CompareAndSwap(oldest, nil)
 	}
 }

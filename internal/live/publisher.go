@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"millrace/internal/media"
@@ -31,16 +32,19 @@ type Publisher struct {
 	announced     bool
 
 	// Of one that brings packets.
-	ask  func()  // asks for a key frame; nil: it cannot be asked
-	made *stream // what the stream is made of, whose publisher is asked; or nil
+	ask      func()  // asks for a key frame; nil: it cannot be asked
+	made     *stream // what the stream is made of, whose publisher is asked; or nil
+	askLayer func(layer uint8)
+	ladder   *[]Rung
+	packets  atomic.Pointer[Packets] // the log that it appends to
 	// unanswered is the Unix ns of the first request since the last key frame,
 	// or 0; heedless says that the last one was in vain.
 	unanswered int64
 	heedless   bool
 	pictured   int64 // Arrived of the last video packet
 
-	shift [2]int64      // stream sequence number - publisher's
-	begun [2]bool       // shift is set
+	shift [lanes]int64  // stream sequence number - publisher's
+	begun [lanes]bool   // shift is set
 	first int64         // position of its first packet
 	start [2]media.Time // of its first access units
 

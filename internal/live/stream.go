@@ -39,6 +39,7 @@ type stream struct {
 	packetizer    Packetizer // makes packets of frames while somebody reads them
 	packetReaders int
 	readers       int
+	layerAsked    [MaxLayers]int64   // the same for layers beside the best
 	keyAsked      int64              // Unix ns of when the publisher was last asked for a key frame
 	timer         *time.Timer        // running linger of the source or of the supply
 	cancelSupply  context.CancelFunc // of a supplied stream

@@ -32,6 +32,9 @@ func (s *stream) become(v view) {
 		return
 	}
 	s.assembler = nil
+	if s.packets != nil {
+		s.packets.layers.ladder.Store(nil)
+	}
 	if s.packetReaders > 0 {
 		s.packets.account.most = maxAge
 		s.packetizer = s.hub.options.NewPacketizer()
@@ -112,7 +115,7 @@ func (s *stream) heeds() bool { return s.askable() && !s.publisher.heedless }
 func (s *stream) assembleFrom(from int64) {
 	s.assembler = s.hub.options.NewAssembler(s.video, s.audio)
 	for at := from; at < s.packets.Head(); at++ {
-		if pk := s.packets.At(at); pk != nil {
+		if pk := s.packets.At(at); pk != nil && pk.Layer == 0 {
 			s.assemble(pk)
 		}
 	}

@@ -3,7 +3,7 @@ package media
 // Packet is the payload of one RTP packet and what its header needs, on the
 // stream's own scale. Packets are immutable and shared by all readers.
 type Packet struct {
-	// Seq numbers the packets of one Kind in one log without a gap, from 0.
+	// Seq numbers the packets of one Kind and Layer in one log without a gap.
 	// A gap means a packet that the publisher's network lost.
 	Seq int64
 	// Time is what the RTP timestamp says: the presentation time, or the
@@ -18,6 +18,9 @@ type Packet struct {
 	// Codec says what the payload holds.
 	Codec Codec
 	Kind  Kind
+	// Layer is that of simulcast: 0 is the best of those that come, and the only
+	// one elsewhere.
+	Layer uint8
 	// Marker ends an access unit (RFC 3550 section 5.1).
 	Marker bool
 	// Start begins an access unit.

@@ -23,6 +23,8 @@ const (
 // rewind puts v at the newest key frame of its stream.
 func (sh *shard) rewind(g *group, v *viewer, now int64) {
 	v.video.jump = true
+	v.release()
+	v.choice.layer, v.choice.target = 0, 0
 	key := g.packets.NewestKey()
 	first := g.packets.At(key)
 	if key < 0 || first == nil {
@@ -63,7 +65,7 @@ func (g *group) backlog(key, now int64) (bytes int64, whole bool) {
 	first, last, held := int64(-1), int64(0), int64(0)
 	for pos := key; pos < g.cursor; pos++ {
 		pk := g.packets.At(pos)
-		if pk == nil || pk.Kind != media.Video {
+		if pk == nil || pk.Kind != media.Video || pk.Layer != 0 {
 			continue
 		}
 		bytes += int64(len(pk.Payload))
@@ -90,8 +92,10 @@ func (sh *shard) advance(now int64) {
 			sh.forwardNew()
 		case paced:
 			sh.trickle(v, now)
+		case awaitKey, liveEdge:
+			sh.await(v, now)
 		}
-		if v.chasing = v.phase == catchUp || v.phase == paced; v.chasing {
+		if v.chasing = v.phase == catchUp || v.phase == paced || v.aside(); v.chasing {
 			still = append(still, v)
 		}
 	}
@@ -140,7 +144,7 @@ func (sh *shard) sendFrame(g *group, v *viewer) bool {
 		if pk == nil {
 			return false
 		}
-		if pk.Kind == media.Video {
+		if pk.Kind == media.Video && pk.Layer == 0 {
 			if pk.Start && len(c.video) > 0 {
 				break
 			}

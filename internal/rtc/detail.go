@@ -23,6 +23,10 @@ type Detail struct {
 	// says that it comes from our own measure, not from the viewer's word.
 	Estimate int64
 	Measured bool
+	// Layer is the simulcast layer that is sent, 0 the best; Turns is how often it
+	// changed.
+	Layer uint8
+	Turns int
 	// NetworkQueue is how long packets wait at the narrowest place of the network.
 	NetworkQueue time.Duration
 	// QueueAge is the age of the oldest picture that waits here for the viewer's
@@ -67,7 +71,7 @@ func (v *viewer) detail(now int64) Detail {
 	d := Detail{
 		State: phaseNames[v.phase], RTT: time.Duration(v.line.rtt.Load()), Loss: l.loss, Lost: v.line.lost.Load(),
 		Estimate: int64(l.estimate()), Measured: l.rate != 0, NetworkQueue: time.Duration(l.standing) * time.Microsecond,
-		CaptureToSend: v.behind, Packets: v.totals.packets, Bytes: v.totals.bytes, Nacked: v.totals.nacked,
+		Layer: v.choice.layer, Turns: v.turns, CaptureToSend: v.behind, Packets: v.totals.packets, Bytes: v.totals.bytes, Nacked: v.totals.nacked,
 		Resent: v.totals.resent, PLI: v.totals.pli, Drops: maps.Clone(v.totals.drops),
 	}
 	if !v.joined.Load() {

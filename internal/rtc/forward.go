@@ -59,6 +59,9 @@ func (sh *shard) gather(g *group, head, now int64) {
 	staleV, staleA := 0, 0
 	for pos := g.cursor; pos < head; pos++ {
 		pk := g.packets.At(pos)
+		if pk != nil && pk.Layer != 0 {
+			continue // its viewers read at their own pace
+		}
 		if pk != nil && pk.Kind == media.Video {
 			g.rhythm.see(pk)
 		}
@@ -166,7 +169,7 @@ func (sh *shard) forwardVideo(g *group) {
 			sh.server.end(v.session, reason.BFrames)
 			continue
 		}
-		if v.phase == liveEdge || v.phase == awaitKey {
+		if v.phase == liveEdge || v.phase == awaitKey && v.choice.layer == 0 {
 			sh.sendVideo(g, v)
 		}
 		if yield(i); i%16 == 15 {
@@ -220,6 +223,7 @@ func (sh *shard) sendSegment(v *viewer, s segment) {
 	}
 	v.deaf = false
 	v.pace.waits = false
+	v.choice.newest = max(v.choice.newest, pks[0].Time+t.shifts[pks[0].Layer])
 	if last := pks[len(pks)-1]; last.Capture != 0 {
 		v.behind = time.Duration(sh.now - last.Capture)
 	}

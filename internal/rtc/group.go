@@ -29,7 +29,7 @@ const historyPackets = 4096
 func newGroup(log *live.Packets, now int64) *group {
 	g := &group{packets: log, cursor: log.Head(), looked: now, missed: nothing, rhythm: rhythm{even: true}}
 	for pos := max(0, g.cursor-historyPackets); pos < g.cursor; pos++ {
-		if pk := log.At(pos); pk != nil && pk.Kind == media.Video {
+		if pk := log.At(pos); pk != nil && pk.Kind == media.Video && pk.Layer == 0 {
 			g.rhythm.see(pk)
 		}
 	}

@@ -34,6 +34,7 @@ type ingest struct {
 	secured   atomic.Bool
 	ready     chan struct{} // closed when secured
 	keyFrames chan struct{} // one token: somebody wants a key frame
+	layerKeys chan uint8    // the same of a layer beside the one forwarded
 	stop      chan struct{} // closed when the session ends; why is set before
 	why       reason.Reason
 
@@ -52,6 +53,8 @@ type ingest struct {
 	lastReport int64
 	firstMedia int64 // when the first medium was ready to be announced, or -1
 	announced  [2]*media.Track
+	rungs      []live.Rung // as last told
+	laddered   int64       // when
 	header     rtp.Header
 	iv         [12]byte
 	spare      []byte // memory for the next payload, of one that was not used
@@ -83,7 +86,7 @@ func newIngest(ses *session, rec sdp.Reception, p *live.Publisher) *ingest {
 	_, _ = rand.Read(seed[:])
 	in := &ingest{
 		session: ses, publisher: p, metrics: ses.server.metrics, ssrc: binary.BigEndian.Uint32(seed[:]) | 1,
-		ready: make(chan struct{}), keyFrames: make(chan struct{}, 1), stop: make(chan struct{}),
+		ready: make(chan struct{}), keyFrames: make(chan struct{}, 1), layerKeys: make(chan uint8, live.MaxLayers), stop: make(chan struct{}),
 		sources: map[uint32]*source{}, bandwidth: plentyBandwidth, firstMedia: -1,
 	}
 	in.tracks[media.Video] = newReceiveTrack(media.Video, rec.Video)
@@ -99,6 +102,12 @@ func newIngest(ses *session, rec sdp.Reception, p *live.Publisher) *ingest {
 		in.arrivals, in.remb = twcc.NewRecorder(in.ssrc), false
 	}
 	if rec.Video != nil && (rec.Video.PLI || rec.Video.FIR) {
+		p.OnLayerRequest(func(layer uint8) {
+			select {
+			case in.layerKeys <- layer:
+			default: // others are waited for already
+			}
+		})
 		p.OnKeyRequest(func() {
 			select {
 			case in.keyFrames <- struct{}{}:
@@ -173,6 +182,12 @@ func (in *ingest) run() {
 			in.mu.Lock()
 			if t := in.tracks[media.Video]; t != nil && !in.ended {
 				in.wantKey(t.forwarded, in.now().since)
+			}
+			in.mu.Unlock()
+		case layer := <-in.layerKeys:
+			in.mu.Lock()
+			if t := in.tracks[media.Video]; t != nil && !in.ended {
+				in.wantKey(t.beside(layer), in.now().since)
 			}
 			in.mu.Unlock()
 		case <-ticks:

@@ -45,6 +45,7 @@ func (in *ingest) tick(now moment) {
 		}
 		if t != nil {
 			in.choose(t, now.since)
+			in.ladder(t, now.since)
 		}
 	}
 	if in.arrivals != nil && now.since-in.lastCC >= int64(ccEvery) {
@@ -80,7 +81,7 @@ func (in *ingest) chase(l *layer, now int64) {
 func (in *ingest) lose(l *layer, n int, now int64) {
 	in.totals.lost[l.track.kind] += uint64(n)
 	in.metrics.Lost.Add(float64(n))
-	if l == l.track.forwarded {
+	if l == l.track.forwarded || l.side.open {
 		in.wantKey(l, now)
 	}
 }

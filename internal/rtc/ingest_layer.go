@@ -27,6 +27,8 @@ type layer struct {
 	gaps  gaps
 	wish  keyWish
 	tally tally
+	side  side  // how it stands beside the layer forwarded
+	meter meter // of its payloads
 	clock rtpClock
 	units units
 	seen  int64 // when the newest packet came, ns since the session began

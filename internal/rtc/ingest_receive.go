@@ -161,6 +161,7 @@ func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now m
 	}
 	if newest {
 		l.seen = now.since
+		l.meter.add(len(payload), now.unix)
 	}
 	if len(payload) == 0 || h.PayloadType != l.track.source.PT {
 		if len(payload) == 0 {
@@ -168,17 +169,13 @@ func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now m
 		} else {
 			in.unsupported()
 		}
-		if newest && l == l.track.forwarded {
-			l.track.numbering.leaveOut(l, seq)
-		}
+		in.leaveOut(l, seq, newest)
 		return
 	}
 	shape, ok := wire.Inspect(l.track.source.Codec, payload)
 	if !ok {
 		in.session.server.refuse(refusedRTP)
-		if newest && l == l.track.forwarded {
-			l.track.numbering.leaveOut(l, seq)
-		}
+		in.leaveOut(l, seq, newest)
 		in.wantKey(l, now.since)
 		return
 	}
@@ -239,6 +236,10 @@ func (in *ingest) forward(l *layer, h *rtp.Header, seq int64, payload []byte, sh
 		t.forward(l, seq)
 	}
 	out, ok := t.numbering.place(l, seq)
+	layer := uint8(0)
+	if !ok && l != t.forwarded {
+		out, layer, ok = in.beside(l, seq, keyBegins && newest)
+	}
 	if !ok {
 		in.totals.layers++
 		in.drop(reason.Layer)
@@ -251,7 +252,7 @@ func (in *ingest) forward(l *layer, h *rtp.Header, seq int64, payload []byte, sh
 	pk := &media.Packet{
 		Seq: out, Time: u.time, Composition: u.composite, Arrived: now.unix, Payload: payload,
 		Codec: t.source.Codec, Kind: t.kind, Marker: h.Marker, Start: begins || keyBegins,
-		Key: u.key, Discardable: shape.Discardable,
+		Key: u.key, Discardable: shape.Discardable, Layer: layer,
 	}
 	if l.stamped {
 		pk.Capture = l.capture + int64(u.time) + u.composite

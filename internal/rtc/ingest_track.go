@@ -134,6 +134,7 @@ func (t *receiveTrack) forward(l *layer, seq int64) {
 		t.numbering.begin(l, seq, t.numbering.next)
 	}
 	t.forwarded, t.switching = l, nil
+	l.side.open = false
 }
 
 // onKeyFrame switches to l, if that is due: its packet seq with header h is the

@@ -40,6 +40,7 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 	v.left = true
 	s := sh.server
 	if v.joined.Load() {
+		v.release()
 		g := sh.groups[v.packets]
 		g.viewers = slices.DeleteFunc(g.viewers, func(w *viewer) bool { return w == v })
 		sh.catching = slices.DeleteFunc(sh.catching, func(w *viewer) bool { return w == v })

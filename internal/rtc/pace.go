@@ -73,6 +73,8 @@ func (sh *shard) chases(v *viewer) {
 // empties by itself, less while one stands.
 func (l *link) gain() float64 {
 	switch {
+	case l.standing > longStanding:
+		return 0.5
 	case l.standing > standingMin:
 		return 0.75
 	case l.standing > standingMin/2:
@@ -80,6 +82,9 @@ func (l *link) gain() float64 {
 	}
 	return 1.2
 }
+
+// longStanding is a queue that sound must not wait in for long, µs.
+const longStanding = 4 * standingMin
 
 // trickle sends v what its network takes by now.
 func (sh *shard) trickle(v *viewer, now int64) {
@@ -92,11 +97,12 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	passed := min(max(now-v.last, 0), int64(catchUpMost))
 	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), 2*piece)
 	v.last = now
+	sh.changeLayer(g, v, now)
 	if !sh.thin(g, v, now) {
 		return
 	}
 	if v.pos >= g.cursor {
-		if !l.overused(now) {
+		if !l.overused(now) && !v.aside() {
 			v.phase = liveEdge
 		}
 		return
@@ -107,7 +113,7 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	if l.runs != nil && float64(l.inFlight) > rate*inFlightFor.Seconds()+float64(piece) {
 		return
 	}
-	sh.sendPiece(g, v, now)
+	sh.sendPiece(g, v, g.cursor, now)
 }
 
 // inFlightFor bounds what the viewer has not told of, in time of its link: the
@@ -117,22 +123,22 @@ const inFlightFor = 700 * time.Millisecond
 // waiting is how many bytes wait for v, as far as they are more than its budget.
 func (sh *shard) waiting(g *group, v *viewer) (bytes int64) {
 	for pos := v.pos; pos < g.cursor && bytes <= v.budget; pos++ {
-		if pk := g.packets.At(pos); pk != nil && pk.Kind == media.Video {
+		if pk := g.packets.At(pos); pk != nil && v.reads(pk) {
 			bytes += int64(len(pk.Payload))
 		}
 	}
 	return bytes
 }
 
-// sendPiece sends v what its budget allows of what waits.
-func (sh *shard) sendPiece(g *group, v *viewer, now int64) {
+// sendPiece sends v what its budget allows of what waits before a position.
+func (sh *shard) sendPiece(g *group, v *viewer, end, now int64) {
 	c := &sh.cut
 	c.video = c.video[:0]
 	thin := false
-	for v.pos < g.cursor && v.budget > 0 {
+	for v.pos < end && v.budget > 0 {
 		pk := g.packets.At(v.pos)
 		v.pos++
-		if pk == nil || pk.Kind != media.Video {
+		if pk == nil || !v.reads(pk) {
 			continue
 		}
 		if pk.Discardable && now-pk.Arrived > int64(thinAge) {
@@ -171,23 +177,23 @@ func (sh *shard) sendCut(v *viewer) {
 func (sh *shard) thin(g *group, v *viewer, now int64) bool {
 	for v.pos < g.cursor {
 		pk := g.packets.At(v.pos)
-		if pk != nil && pk.Kind == media.Audio {
+		if pk != nil && !v.reads(pk) {
 			v.pos++
 			continue
 		}
 		if pk != nil && now-pk.Arrived <= int64(skipAge) {
 			return true
 		}
-		key := g.packets.NewestKey()
+		key := g.packets.NewestKeyOf(v.choice.layer)
 		if pk != nil && pk.Key && key <= v.pos {
 			return true // a key frame that has been begun is worth its time
 		}
 		if key > v.pos && key < g.cursor {
-			v.drop(reason.Congested, sh.pictures(g, v.pos, key))
+			v.drop(reason.Congested, v.pictures(v.pos, key))
 			v.pos, v.video.jump = key, true
 			return true
 		}
-		v.drop(reason.Congested, sh.pictures(g, v.pos, g.cursor))
+		v.drop(reason.Congested, v.pictures(v.pos, g.cursor))
 		v.pos = g.cursor
 		v.phase, v.video.jump = awaitKey, true
 		v.pace.stall(now)
@@ -196,10 +202,30 @@ func (sh *shard) thin(g *group, v *viewer, now int64) bool {
 	return true
 }
 
-// pictures counts the packets of pictures in [from, to).
-func (sh *shard) pictures(g *group, from, to int64) (n int) {
+// aside says whether v reads, or is about to read, another layer than its group.
+func (v *viewer) aside() bool { return v.choice.layer != 0 || v.choice.target != 0 }
+
+// reads says whether pk is of the pictures that v gets.
+func (v *viewer) reads(pk *media.Packet) bool {
+	return pk.Kind == media.Video && pk.Layer == v.choice.layer
+}
+
+// await looks for the key frame that a viewer beside its group waits for.
+func (sh *shard) await(v *viewer, now int64) {
+	g := sh.groups[v.packets]
+	sh.changeLayer(g, v, now)
+	if v.phase != awaitKey || v.choice.layer == 0 {
+		return
+	}
+	if key := g.packets.NewestKeyOf(v.choice.layer); key >= v.pos && key < g.cursor {
+		v.phase, v.pos, v.last, v.video.jump = paced, key, now, true
+	}
+}
+
+// pictures counts the packets in [from, to) that v reads.
+func (v *viewer) pictures(from, to int64) (n int) {
 	for pos := from; pos < to; pos++ {
-		if pk := g.packets.At(pos); pk == nil || pk.Kind == media.Video {
+		if pk := v.packets.At(pos); pk == nil || v.reads(pk) {
 			n++
 		}
 	}

@@ -1,12 +1,15 @@
 package rtc
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	wire "millrace/internal/wire/rtp"
 	"millrace/internal/wire/sdp"
 )
 
@@ -24,7 +27,11 @@ type lane struct {
 	thin    int           // every thinth picture is discardable; 0: none
 	longest int64         // ns: the longest wait for the network of a packet
 	keys    bool          // the next picture is a key frame
-	shown   []int64       // ns after publication that each picture had been sent, when its last packet was
+
+	newest media.Time // of the pictures sent
+	seen   int64      // when it came to the viewer, Unix ns
+	frozen time.Duration
+	angles []*angleOf // of a publisher of layers
 }
 
 func newLane(t *testing.T, rate float64, way time.Duration) *lane {
@@ -43,6 +50,10 @@ func newLane(t *testing.T, rate float64, way time.Duration) *lane {
 
 // publish writes what is due.
 func (d *lane) publish() {
+	if len(d.angles) > 0 {
+		d.publishLayers()
+		return
+	}
 	if d.at%(20*time.Millisecond) == 0 {
 		f := sound(testOpus, d.at)
 		f.Arrived = time.Now().UnixNano()
@@ -63,6 +74,65 @@ func (d *lane) publish() {
 			f.Data[4] = 0x01 // nal_ref_idc 0
 		}
 		must(d.t, d.pub.Write(f))
+	}
+	d.at += time.Millisecond
+}
+
+// angleOf is a layer of a publisher's pictures.
+type angleOf struct {
+	layer  uint8
+	rate   float64
+	cut    live.Packetizer
+	asked  time.Duration // when a key frame was asked for, and one; 0: none is
+	forced int           // key frames that were asked for
+}
+
+// layered makes the program one of WebRTC in layers of the given rates, the best
+// first, with key frames each 10 s and when asked for.
+func (d *lane) layered(rates ...float64) {
+	d.t.Helper()
+	d.pub.Close(reason.ClosedByPeer)
+	p, err := d.hub.Publish(testName, "test", "")
+	must(d.t, err)
+	d.pub, d.gop = p, 250
+	var ladder []live.Rung
+	for i, rate := range rates {
+		d.angles = append(d.angles, &angleOf{layer: uint8(i), rate: rate, cut: wire.New(), asked: 1})
+		ladder = append([]live.Rung{{Layer: uint8(i), Rate: rate}}, ladder...)
+	}
+	ask := func(layer uint8) { d.angles[layer].asked = d.at + 60*time.Millisecond }
+	p.OnKeyRequest(func() { ask(0) })
+	p.OnLayerRequest(ask)
+	p.SetLadder(ladder)
+	p.Announce(testVideo, testOpus)
+}
+
+// publishLayers writes what is due.
+func (d *lane) publishLayers() {
+	write := func(layer uint8, f *media.Frame, cut live.Packetizer) {
+		for _, pk := range cut.Packetize(f) {
+			pk.Layer, pk.Arrived = layer, time.Now().UnixNano()
+			must(d.t, d.pub.WritePacket(&pk))
+		}
+	}
+	if d.at%(20*time.Millisecond) == 0 {
+		write(0, sound(testOpus, d.at), d.angles[0].cut)
+	}
+	const each = 40 * time.Millisecond
+	for _, a := range slices.Backward(d.angles) {
+		if d.at%each != 0 || a.layer != 0 && !d.pub.Wants(a.layer) {
+			continue
+		}
+		size, forced := int(a.rate/25/8), a.asked != 0 && a.asked <= d.at
+		if forced {
+			a.asked = 0
+			a.forced++
+		}
+		key := forced || int(d.at/each)%d.gop == 0
+		if key {
+			size *= 6
+		}
+		write(a.layer, picture(d.at, key, size), a.cut)
 	}
 	d.at += time.Millisecond
 }
@@ -89,6 +159,16 @@ func (d *lane) run(long time.Duration) {
 			d.r.put(run.packets(), int(run.bytes)/run.packets())
 		}
 		d.longest = max(d.longest, d.r.free-d.r.now)
+		if is := d.v.choice.newest; is != d.newest {
+			if is < d.newest {
+				d.t.Fatalf("a picture of %v is sent after one of %v", is, d.newest)
+			}
+			came := max(d.r.free, d.r.now) + d.r.way
+			if d.seen != 0 {
+				d.frozen = max(d.frozen, time.Duration(came-d.seen))
+			}
+			d.newest, d.seen = is, came
+		}
 		d.r.pass(time.Millisecond)
 	}
 }

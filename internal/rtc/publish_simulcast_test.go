@@ -218,3 +218,48 @@ func TestPublishSimulcast(t *testing.T) {
 		t.Fatalf("closing line: %v", line)
 	}
 }
+
+// A smaller layer stands beside the largest while somebody wants it, from a key
+// frame on, with numbers of its own; when the largest stops, it takes its place.
+func TestPublishLayersBeside(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Config{})
+	cam, all := r.angles(160, 320, 640)
+	cam.rollLayers(all)
+	l := r.logOf(testName)
+	for len(l.log.Ladder()) < 3 || l.log.Ladder()[2].Width != 640 {
+		l.next(media.Video)
+	}
+	ladder := l.log.Ladder()
+	if ladder[2].Layer != 0 || ladder[2].Width != 640 || ladder[0].Layer != 1 || ladder[0].Width != 160 || ladder[1].Layer != 2 {
+		t.Fatalf("ladder %+v", ladder)
+	}
+	const layer = 1
+	l.log.Want(layer, 1)
+	var was *media.Packet
+	for n := 0; n < 20; {
+		pk := l.next(media.Video)
+		if pk.Layer == 0 {
+			continue
+		}
+		if pk.Layer != layer || widthOf(pk.Payload) != 160 || live.LayerOf(pk.Seq) != layer {
+			t.Fatalf("layer %d, width %d, number %d", pk.Layer, widthOf(pk.Payload), pk.Seq)
+		}
+		if was == nil && !(pk.Key && pk.Start) {
+			t.Fatal("the layer begins within a group of pictures")
+		}
+		if was != nil && (pk.Seq != was.Seq+1 || pk.Time <= was.Time) {
+			t.Fatalf("number %d at %v follows %d at %v", pk.Seq, pk.Time, was.Seq, was.Time)
+		}
+		was = pk
+		n++
+	}
+	if pk := l.log.At(l.log.NewestKeyOf(layer)); pk == nil || pk.Layer != layer || l.log.BySeq(media.Video, pk.Seq) != pk {
+		t.Fatalf("newest key %+v", pk)
+	}
+	all[1].set(true)
+	all[2].set(true)
+	for pk := l.next(media.Video); pk.Layer != 0 || widthOf(pk.Payload) != 160; pk = l.next(media.Video) {
+	}
+	l.log.Want(layer, -1)
+}

@@ -3,6 +3,7 @@ package rtc
 import (
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
 )
 
@@ -18,7 +19,7 @@ const (
 // miss notes that a viewer misses a number of which there is nothing to send:
 // players ask a few times, quickly, and then freeze for seconds.
 func (g *group) miss(t *sendTrack, low uint16) {
-	if _, seq, ok := t.sent(low); ok && g.missed == nothing && g.lacks(seq) {
+	if _, seq, ok := t.sent(low); ok && live.LayerOf(seq) == 0 && g.missed == nothing && g.lacks(seq) {
 		g.missed = seq
 	}
 }
@@ -50,7 +51,7 @@ func (g *group) hopeless(seq, now int64) bool {
 func (sh *shard) keyFrame(v *viewer, now int64) {
 	sh.server.metrics.PLI.Inc()
 	v.totals.pli++
-	if v.left || v.video == nil || !v.joined.Load() || v.deaf || v.session.reader.RequestKey() {
+	if v.left || v.video == nil || !v.joined.Load() || v.deaf || v.session.reader.RequestKeyOf(v.choice.layer) {
 		return
 	}
 	const young, apart = int64(3 * time.Second), int64(500 * time.Millisecond)
@@ -73,6 +74,10 @@ func (sh *shard) askAgain(g *group, now int64) {
 	asked, heeded := false, false
 	for _, v := range g.viewers {
 		waits := v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort && v.mayAsk(g, now)
+		if waits && v.choice.layer != 0 {
+			v.session.reader.RequestKeyOf(v.choice.layer)
+			continue
+		}
 		if !waits && !missed {
 			continue
 		}
@@ -93,6 +98,7 @@ func (sh *shard) askAgain(g *group, now int64) {
 func (sh *shard) report() {
 	now := time.Now().UnixNano()
 	for _, g := range sh.groups {
+		sh.look(g, now)
 		sh.askAgain(g, now)
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
 			v := g.viewers[i]

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/wire/sdp"
 )
@@ -17,9 +18,10 @@ type sendTrack struct {
 	ssrc, rtxSSRC uint32
 	offset        uint32 // RTP timestamp of stream time 0
 	nextRTX       int64
-	playout       uint32     // the playout delay extension's value
-	firstPlayout  uint32     // the value that it began with
-	announce      media.Time // the picture that tells a new value before the next key frame does
+	shifts        [live.MaxLayers]media.Time // what a layer's times are ahead of the stream's, so that they go on
+	playout       uint32                     // the playout delay extension's value
+	firstPlayout  uint32                     // the value that it began with
+	announce      media.Time                 // the picture that tells a new value before the next key frame does
 	packets       uint32
 	octets        uint32
 	asked         []asked         // by number: what was asked for lately; nil before anything was
@@ -140,7 +142,7 @@ func (t *sendTrack) header(b []byte, pk *media.Packet, f *sendFormat, pt uint8, 
 		b[1] |= 0x80
 	}
 	binary.BigEndian.PutUint16(b[2:], uint16(out))
-	binary.BigEndian.PutUint32(b[4:], t.timestamp(pk.Time))
+	binary.BigEndian.PutUint32(b[4:], t.timestamp(pk.Time+t.shifts[pk.Layer]))
 	binary.BigEndian.PutUint32(b[8:], ssrc)
 	ext := &f.Ext
 	n := rtpHeaderLen + 4

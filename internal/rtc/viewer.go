@@ -37,6 +37,8 @@ type viewer struct {
 	wide       uint16 // next transport-wide sequence number
 	link       link
 	pace       pace
+	choice     choice
+	turns      int  // to other layers
 	chasing    bool // it is among the shard's catching
 	phase      phase
 	pos        int64 // next packet, while catching up

@@ -59,6 +59,9 @@ func (sh *shard) hear(now int64) {
 		if !t.viewer.link.told(w.taken[t.from:t.to], now) {
 			sh.server.refuse(refusedSRTCP)
 		}
+		if v := t.viewer; v.link.over > 0 && v.phase != audioOnly {
+			sh.choose(sh.groups[v.packets], v, now)
+		}
 	}
 }
 

@@ -1,0 +1,82 @@
+package rtc
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"millrace/internal/live"
+)
+
+// A viewer whose link narrows goes to the layer that it carries, and comes back.
+func TestLayerFollowsLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.layered(2.5e6, 0.8e6)
+		d.run(5 * time.Second)
+		if d.v.choice.layer != 0 || d.v.turns != 0 {
+			t.Fatalf("%+v", d.v.detail(time.Now().UnixNano()))
+		}
+		d.frozen = 0
+		d.r.rate = 1e6
+		d.run(20 * time.Second)
+		t.Logf("narrow: frozen for %v, %+v, asked %d", d.frozen, d.v.detail(time.Now().UnixNano()), d.angles[1].forced)
+		if d.v.choice.layer != 1 || d.frozen > 2*time.Second {
+			t.Errorf("layer %d, frozen for %v", d.v.choice.layer, d.frozen)
+		}
+		d.frozen = 0
+		d.r.rate = 5e6
+		for i := range 100 {
+			d.run(100 * time.Millisecond)
+			if d.v.phase == liveEdge && d.v.choice.layer == 0 {
+				t.Logf("back after %v", time.Duration(i+1)*100*time.Millisecond)
+				break
+			}
+		}
+		d.run(3 * time.Second)
+		t.Logf("wide: frozen for %v, %+v, asked %d", d.frozen, d.v.detail(time.Now().UnixNano()), d.angles[0].forced)
+		if d.v.choice.layer != 0 || d.v.phase != liveEdge || d.frozen > 500*time.Millisecond {
+			t.Errorf("layer %d, phase %d, frozen for %v", d.v.choice.layer, d.v.phase, d.frozen)
+		}
+		d.sh.leave(d.v, "")
+		if d.pub.Wants(1) {
+			t.Error("the lower layer is wanted by nobody")
+		}
+	})
+}
+
+// Whatever the estimate, a layer is there, one that fits if any does, and the
+// estimate that chose it does not choose another.
+func TestChoiceFits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 4).Draw(t, "layers")
+		ladder := make([]live.Rung, n)
+		rate := 100_000.0
+		for i := range ladder {
+			rate *= rapid.Float64Range(1.5, 4).Draw(t, "step")
+			ladder[i] = live.Rung{Layer: uint8(i + 1), Rate: rate}
+		}
+		ladder[n-1].Layer = 0
+		c := choice{target: uint8(rapid.IntRange(0, 4).Draw(t, "present"))}
+		estimate := rapid.Float64Range(50_000, 20e6).Draw(t, "estimate")
+		layer, turn := c.fits(ladder, estimate)
+		var is *live.Rung
+		for i := range ladder {
+			if ladder[i].Layer == layer {
+				is = &ladder[i]
+			}
+		}
+		if is == nil || is != &ladder[0] && is.Rate+layerOthers > estimate {
+			t.Fatalf("layer %d of %v for %.0f", layer, ladder, estimate)
+		}
+		if turn == 0 && layer != c.target {
+			t.Fatalf("layer %d is %d", layer, c.target)
+		}
+		c.target = layer
+		if again, turn := c.fits(ladder, estimate); again != layer || turn != 0 {
+			t.Fatalf("layer %d, then %d (%d) of %v for %.0f", layer, again, turn, ladder, estimate)
+		}
+	})
+}
