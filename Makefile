@@ -57,7 +57,7 @@ lint:
 	@[[ -x bin/golangci-lint ]] || GOBIN=$(CURDIR)/bin go install $(GOLANGCI)
 	bin/golangci-lint run ./...
 
-# Measures all of bench/results.md anew, in six minutes at most; the machine
+# Measures all of bench/results.md anew, in sixteen minutes at most; the machine
 # should have nothing else to do. make bench BENCH='load|join' prints those parts.
 bench: deps build
 	node bench/run.mjs '$(BENCH)'

@@ -1,65 +1,71 @@
-// Many viewers: `millrace bench`, which gives its server one processor, gets
-// the other one.
+// Many viewers: what each costs, and how late they get what was published.
 
-import { binary, Lab, says } from '../lib/lab.mjs';
-import { table } from '../lib/numbers.mjs';
+import { listOf, pinned, tableOf, three, tool, within } from '../lib/tool.mjs';
 
-const steps = [1, 200, 400];
 const span = '5s';
 
 export default {
   name: 'load',
-  limit: 70,
+  limit: 200,
   figures: [
     { id: 'own', what: "the server's own part, frame in → last packet of it out, 1 viewer, p99", must: '≤ 3 ms' },
-    { id: 'packet', what: 'egress processor time per packet, 200 viewers of 2.5 Mbit/s on one core', must: '≤ 2.5 µs' },
+    { id: 'packet', what: 'egress processor time per packet, all in, 400 viewers of 2.5 Mbit/s on one core, WHIP source', must: '≤ 2.0 µs' },
+    { id: 'rtmp', what: 'the same, RTMP source, AAC → Opus included', must: '≤ 2.0 µs' },
     { id: 'floor', what: "the least a packet can cost on this machine: AES-GCM, and the kernel's send over loopback of eight at a time", must: 'for information' },
-    { id: 'memory', what: 'memory (RSS) per WebRTC viewer', must: '≤ 60 KB' },
+    { id: 'memory', what: 'memory (RSS) per viewer beyond the first hundred, 400 viewers', must: '≤ 40 KB' },
+    { id: 'few', what: "publisher's stamp → last packet at the viewer's socket, 10 viewers, WHIP source, p50 / p95 / p99", must: '≤ 0.5 / 1 / 3 ms' },
+    { id: 'fewRTMP', what: 'the same, RTMP source', must: '≤ 0.5 / 1 / 3 ms' },
+    { id: 'delay', what: 'the same, 200 viewers, WHIP source', must: '≤ 1.5 / 3 / 10 ms' },
+    { id: 'delayRTMP', what: 'the same, 200 viewers, RTMP source', must: '≤ 1.5 / 3 / 10 ms' },
   ],
 
   async measure() {
-    const lab = new Lab();
-    try {
-      const pinned = (await says('taskset', '-c', '1', 'true')) !== undefined;
-      const bench = [binary, 'bench', '--viewers', steps.join(','), '--for', span];
-      const [command, ...args] = pinned ? ['taskset', '-c', '1', ...bench] : bench;
-      return results(await lab.run(command, args), pinned);
-    } finally {
-      await lab.close();
-    }
+    const whip = await tool('load', '--from', 'whip', '--viewers', '10,200,400', '--for', span);
+    const rtmp = await tool('load', '--from', 'rtmp', '--viewers', '1,10,200,400', '--for', span);
+    const [few, some, many] = all(whip);
+    const [, fewRTMP, someRTMP, manyRTMP] = all(rtmp);
+    const own = /^1 viewers: .* within ([\d.]+) ms/m.exec(rtmp.err)?.[1];
+    if (own === undefined) throw new Error(`the server's metric is missing: ${rtmp.err.trim().slice(-300)}`);
+    const { encrypt_ns: encrypt, send_ns: send } = whip.report.floor;
+    const cost = (r) => ({
+      measured: `${r.server_us_per_packet.toFixed(2)} µs, ${(r.server_us_per_packet * 1000 / (encrypt + send)).toFixed(1)} times the floor below`,
+      holds: r.server_us_per_packet <= 2,
+    });
+    const kb = many.kb_per_viewer_beyond;
+    return {
+      own: { measured: `≤ ${Number(own)} ms`, holds: Number(own) <= 3 },
+      packet: cost(many), rtmp: cost(manyRTMP),
+      floor: { measured: `${((encrypt + send) / 1000).toFixed(2)} µs: ${(encrypt / 1000).toFixed(2)} and ${(send / 1000).toFixed(2)}` },
+      memory: { measured: `${kb.toFixed(0)} KB, RTMP source ${manyRTMP.kb_per_viewer_beyond.toFixed(0)} KB`, holds: Math.max(kb, manyRTMP.kb_per_viewer_beyond) <= 40 },
+      few: within(three(few.delay), [0.5, 1, 3], 'ms'), fewRTMP: within(three(fewRTMP.delay), [0.5, 1, 3], 'ms'),
+      delay: within(three(some.delay), [1.5, 3, 10], 'ms'), delayRTMP: within(three(someRTMP.delay), [1.5, 3, 10], 'ms'),
+      details: `### Load
+
+\`millrace bench load\`: viewers that do ICE, DTLS and SRTP but decode nothing watch 1080p30 of 2.5 Mbit/s and sound over loopback,
+${span} per row. ${(await pinned()) ? 'The server has core 0, publisher and viewers have core 1.' : 'The server has one processor by GOMAXPROCS; nothing is pinned, as there is no taskset or no second core.'}
+Processor time is user and system, all that the server does, and on loopback the receiving half of the network too. Memory is
+resident, from the second viewer on, and from the 101st. Delays are from the time that the publisher writes into each picture
+to the kernel's time of its last packet.
+
+From WHIP:
+
+${tableOf(whip.out)}
+
+${listOf(whip.err)}
+
+From RTMP:
+
+${tableOf(rtmp.out)}
+
+${listOf(rtmp.err)}
+`,
+    };
   },
 };
 
-function results({ out, err }, pinned) {
-  const lines = out.split('\n').filter((l) => l.startsWith('|')).map((l) => l.split('|').slice(1, -1).map((c) => c.trim()));
-  const [head, , ...rows] = lines;
-  const of = (viewers) => {
-    const row = rows.find(([n, failed]) => Number(n) === viewers && failed === '0');
-    if (!row) throw new Error(`not all of ${viewers} viewers came: ${out.trim().slice(-300)}`);
-    return Object.fromEntries(head.map((name, i) => [name, row[i]]));
-  };
-  const own = /^1 viewers: .* within ([\d.]+) ms/m.exec(err)?.[1];
-  if (own === undefined) throw new Error(`the server's metric is missing: ${err.trim().slice(-300)}`);
-  const [some, many] = [of(200), of(400)];
-  const floor = /floor: ([\d.]+) µs per packet on this machine, ([\d.]+) to encrypt and ([\d.]+) to send/.exec(err);
-  const times = floor && (Number(some['µs/packet']) / Number(floor[1])).toFixed(1);
-  const kb = [some, many].map((r) => Number(r['KB/viewer']));
-  return {
-    own: { measured: `≤ ${Number(own)} ms`, holds: Number(own) <= 3 },
-    packet: { measured: `${some['µs/packet']} µs (400 viewers: ${many['µs/packet']} µs)${floor ? `, ${times} times the floor below` : ''}`, holds: Number(some['µs/packet']) <= 2.5 },
-    floor: { measured: floor ? `${floor[1]} µs: ${floor[2]} and ${floor[3]}` : 'not measured' },
-    memory: { measured: `${kb[0]} KB at 200, ${kb[1]} KB at 400 viewers`, holds: Math.max(...kb) <= 60 },
-    details: `### Load
-
-\`millrace bench\`: viewers that do ICE, DTLS and SRTP but decode nothing watch 1080p30 of 2.5 Mbit/s and sound over loopback,
-${span} per row. ${pinned ? 'The server has core 0, publisher and viewers have core 1.' : 'The server has one processor by GOMAXPROCS; nothing is pinned, as there is no taskset or no second core.'}
-Processor time is user and system, all that the server does, and on loopback the receiving half of the network too. Memory is
-resident, above that with one viewer, whose stream's buffers all share. Delays are
-from the stream's capture clock to the viewers' sockets.
-
-${table(head, rows)}
-
-${err.trim().split('\n').map((l) => `* ${l}`).join('\n')}
-`,
-  };
+/** The results, when all viewers came. */
+export function all({ report, out }) {
+  const failed = report.results.find((r) => r.failed > 0 || r.frames === 0);
+  if (failed) throw new Error(`not all of ${failed.viewers + failed.failed} viewers came: ${failed.first_error ?? out.trim().slice(-300)}`);
+  return report.results;
 }
