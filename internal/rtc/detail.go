@@ -37,6 +37,11 @@ type Detail struct {
 	CaptureToSend time.Duration
 	// Packets and Bytes were sent; Nacked were asked for again, Resent sent again.
 	Packets, Bytes, Nacked, Resent, PLI uint64
+	// Repairs are the packets asked for again by what became of them, and those
+	// sent again unasked: the words of the metric. Redundant is how many packets
+	// of sound went out with those before them.
+	Repairs   map[string]uint64
+	Redundant uint64
 	// Drops are packets that were not sent, by reason.
 	Drops map[reason.Reason]uint64
 }
@@ -73,6 +78,7 @@ func (v *viewer) detail(now int64) Detail {
 		Estimate: int64(l.estimate()), Measured: l.rate != 0, NetworkQueue: time.Duration(l.standing) * time.Microsecond,
 		Layer: v.choice.layer, Turns: v.turns, CaptureToSend: v.behind, Packets: v.totals.packets, Bytes: v.totals.bytes, Nacked: v.totals.nacked,
 		Resent: v.totals.resent, PLI: v.totals.pli, Drops: maps.Clone(v.totals.drops),
+		Repairs: named(&v.totals.repairs), Redundant: v.totals.red,
 	}
 	if !v.joined.Load() {
 		d.State = "connecting"

@@ -19,7 +19,11 @@
 //
 // What a viewer asks for again goes out before what is new, once per round trip,
 // from a share of the viewer's rate. Where much gets lost without a queue on the
-// way, repeats go out more than once (repeats.go).
+// way, repeats go out more than once, and at last pictures go out twice
+// (repeats.go); sound goes out with what was before it (red.go). Forward error
+// correction is left out: ULPFEC takes sequence numbers of the pictures' own
+// stream, which a repeat is found by, and Chromium takes FlexFEC only behind a
+// field trial.
 //
 // A publisher owns one goroutine, for what time asks for: repeated requests,
 // congestion feedback, reports, key frame requests. Its packets are taken on the

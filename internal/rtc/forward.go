@@ -176,7 +176,7 @@ func (sh *shard) forwardVideo(g *group) {
 			sh.repairAll() // a walk over many viewers takes long
 		}
 	}
-	sh.tails(g, sh.cut.video[len(sh.cut.video)-1], g.looked)
+	sh.tails(g, sh.cut.video, g.looked)
 }
 
 // sendVideo sends the gathered batch to one viewer.

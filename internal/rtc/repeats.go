@@ -19,11 +19,12 @@ const (
 	unknown               // it was never sent: the publisher's network lost it
 	copied                // one more of what was answered, unasked
 	tail                  // the last of a picture, unasked
+	doubled               // a picture, unasked
 	fates     = iota
 )
 
 // fateWords are the values of the metric's label.
-var fateWords = [fates]string{"answered", "guard", "budget", "too_old", "unknown", "copy", "tail"}
+var fateWords = [fates]string{"answered", "guard", "budget", "too_old", "unknown", "copy", "tail", "double"}
 
 // asked is a packet that was asked for.
 type asked struct {
@@ -69,11 +70,16 @@ func (a *asked) repeated(now int64) {
 // A repeat that gets lost costs the viewer another round trip, so where much
 // gets lost it goes out more than once, and the last packet of a picture, whose
 // loss shows only when the next picture comes, is repeated unasked. Copies are
-// apart in time, since losses come in bursts.
+// apart in time, since losses come in bursts. Where so much gets lost that hardly
+// a picture comes whole, and requests get lost as well, pictures go out twice, if
+// the network is known to take several times as much.
 const (
 	copiesFrom     = 0.03 // loss
 	manyCopiesFrom = 0.08
 	tailsFrom      = 0.02
+	doublesFrom    = 0.07
+	doublesRoom    = 3   // times the stream's rate
+	doublesMost    = 128 // packets
 	copiesApart    = catchUpTick
 	maxLater       = 4096 // copies that wait in a shard
 )
@@ -84,7 +90,7 @@ func (r *repairs) copies(times uint8) int {
 	switch {
 	case !r.spare():
 		return 1
-	case r.loss >= manyCopiesFrom:
+	case r.loss >= manyCopiesFrom && !r.doubles:
 		return 3
 	case r.loss >= copiesFrom, times > 0:
 		return 2
@@ -98,7 +104,8 @@ type later struct {
 	track  *sendTrack
 	kind   media.Kind
 	why    fate
-	out    int64
+	out    int64 // number of the first packet
+	n      int   // packets
 	due    int64 // Unix ns
 }
 
@@ -147,7 +154,7 @@ func (sh *shard) answer(v *viewer, t *sendTrack, kind media.Kind, low uint16, no
 		v.repairs.missed++
 	}
 	for i := 1; i < v.repairs.copies(a.times); i++ {
-		sh.repeatLater(later{v, t, kind, copied, out, now + int64(i)*int64(copiesApart)})
+		sh.repeatLater(later{v, t, kind, copied, out, 1, now + int64(i)*int64(copiesApart)})
 	}
 	a.repeated(now)
 	return answered
@@ -189,35 +196,46 @@ func (sh *shard) repeatDue(now int64) {
 			keep = append(keep, l)
 			continue
 		}
-		v := l.viewer
-		if v.left {
-			continue
-		}
-		pk, out, known, _ := v.find(l.track, l.kind, uint16(l.out))
-		if pk == nil || out != l.out || !known && l.track.given.fresh(out) {
-			continue
-		}
-		v.repairs.fill(v, now, 0)
-		if v.repairs.spare() && v.repairs.spend(pk, l.kind) && v.resend(sh.out, l.track, pk, out, known) {
-			v.repaired(l.why)
+		if v := l.viewer; !v.left {
+			v.repairs.fill(v, now, 0)
+			for i := range int64(l.n) {
+				sh.repeat(&l, l.out+i)
+			}
 		}
 	}
 	clear(sh.later[len(keep):])
 	sh.later = keep
 }
 
-// tails has the last packet of a picture repeated for those who lose much: pk,
-// which has just been sent to the group's viewers.
-func (sh *shard) tails(g *group, pk *media.Packet, now int64) {
-	if !pk.Marker {
+// repeat sends one packet of l, if it has been sent and there is enough left.
+func (sh *shard) repeat(l *later, number int64) {
+	v := l.viewer
+	pk, out, known, _ := v.find(l.track, l.kind, uint16(number))
+	if pk == nil || out != number || !known && l.track.given.fresh(out) {
 		return
 	}
+	if v.repairs.spare() && v.repairs.spend(pk, l.kind) && v.resend(sh.out, l.track, pk, out, known) {
+		v.repaired(l.why)
+	}
+}
+
+// tails has what was just sent to the group's viewers repeated for those who
+// lose much: the last packet of a picture, or all.
+func (sh *shard) tails(g *group, batch []*media.Packet, now int64) {
+	last := batch[len(batch)-1]
 	for _, v := range g.viewers {
-		if v.phase != liveEdge || v.repairs.loss < tailsFrom || !v.repairs.spare() || v.video.format.RTXPT == 0 {
+		if v.repairs.loss < tailsFrom || v.phase != liveEdge || !v.repairs.spare() || v.video.format.RTXPT == 0 {
 			continue
 		}
-		if out, seq, ok := v.video.sent(uint16(v.video.next - 1)); ok && seq == pk.Seq {
-			sh.repeatLater(later{v, v.video, media.Video, tail, out, now + int64(copiesApart)})
+		why, n := tail, int64(1)
+		if v.repairs.doubles && len(batch) <= doublesMost {
+			why, n = doubled, int64(len(batch))
+		} else if !last.Marker {
+			continue
+		}
+		from, seq, ok := v.video.sent(uint16(v.video.next - n))
+		if _, end, _ := v.video.sent(uint16(v.video.next - 1)); ok && end == last.Seq && end-seq == n-1 {
+			sh.repeatLater(later{v, v.video, media.Video, why, from, int(n), now + 2*int64(copiesApart)})
 		}
 	}
 }
@@ -246,11 +264,12 @@ func (v *viewer) find(t *sendTrack, kind media.Kind, low uint16) (pk *media.Pack
 // repairs is a viewer's allowance for repeats, and what it depends on. Only its
 // shard uses it.
 type repairs struct {
-	begun  bool
-	left   float64 // bytes that repeats may cost now
-	most   float64
-	loss   float64 // share of packets that get lost
-	queues bool
+	begun   bool
+	left    float64 // bytes that repeats may cost now
+	most    float64
+	loss    float64 // share of packets that get lost
+	queues  bool
+	doubles bool // pictures go out twice
 
 	filled         uint64 // bytes of media that had been sent at the last filling
 	at             int64  // Unix ns: when the window began
@@ -264,17 +283,18 @@ type repairs struct {
 // their way, and more where they get lost though nothing waits. It may be saved
 // up for a while, since a viewer that has been cut off asks for much at once.
 const (
-	repairShare     = 0.25
-	repairQueued    = 0.15
-	repairMost      = 0.75
-	repairPerLoss   = 2.5
-	repairSaved     = 4       // seconds of the share
-	repairLeast     = 128_000 // bytes that may be saved in any case
-	repairWindow    = time.Second
-	repairSample    = 50  // packets that loss is judged by at least
-	repairOverhead  = 64  // bytes that a packet costs beside its payload
-	repairBurst     = 512 // numbers that one request may name
-	repairReserveOf = 2   // what is sent unasked leaves one part of so many
+	repairShare    = 0.25
+	repairQueued   = 0.15
+	repairMost     = 0.75
+	repairDoubled  = 1.5
+	repairPerLoss  = 2.5
+	repairSaved    = 4       // seconds of the share
+	repairLeast    = 128_000 // bytes that may be saved in any case
+	repairWindow   = time.Second
+	repairSample   = 50     // packets that loss is judged by at least
+	repairOverhead = 64     // bytes that a packet costs beside its payload
+	repairBurst    = 512    // numbers that one request may name
+	repairReserve  = 48_000 // bytes that what is sent unasked leaves
 )
 
 // fill adds what was sent since the last filling gives. asks is how many packets
@@ -287,8 +307,12 @@ func (r *repairs) fill(v *viewer, now int64, asks int) {
 	asked := float64(r.missed+asks) / float64(max(v.totals.packets-r.packets, repairSample))
 	r.loss = max(v.line.loss(), asked, r.before)
 	share := min(repairShare+repairPerLoss*r.loss, repairMost)
-	if r.queues {
+	r.doubles = !r.queues && r.loss >= doublesFrom && r.rate > 0 && v.link.estimate() >= doublesRoom*8*r.rate
+	switch {
+	case r.queues:
 		share = repairQueued
+	case r.doubles:
+		share = repairDoubled
 	}
 	if d := now - r.at; d >= int64(repairWindow) || d < 0 {
 		if d > 0 {
@@ -321,4 +345,4 @@ func (r *repairs) spend(pk *media.Packet, kind media.Kind) bool {
 }
 
 // spare says whether there is enough to send what nobody has asked for.
-func (r *repairs) spare() bool { return !r.queues && r.left > r.most/repairReserveOf }
+func (r *repairs) spare() bool { return !r.queues && r.left > repairReserve }
