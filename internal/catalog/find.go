@@ -10,16 +10,12 @@ import (
 // given role, or nil. Names are exact but for case; an IP address and
 // "localhost" mean the default domain of the role.
 func (s *Snapshot) Find(host string, role Role) *Domain {
-	name := BareHost(host)
-	local := isLocal(name)
-	for i := range s.Domains {
-		d := &s.Domains[i]
-		if d.Role != role {
-			continue
-		}
-		if local && d.Default || !local && name != "" && strings.EqualFold(d.Name, name) {
-			return d
-		}
+	name := strings.ToLower(BareHost(host))
+	if d := s.Domain(name); d != nil && d.Role == role && name != "" {
+		return d
+	}
+	if isLocal(name) {
+		return s.defaults[role]
 	}
 	return nil
 }
@@ -36,7 +32,7 @@ func BareHost(host string) string {
 }
 
 func isLocal(name string) bool {
-	if strings.EqualFold(name, "localhost") {
+	if name == "localhost" {
 		return true
 	}
 	_, err := netip.ParseAddr(name)

@@ -2,13 +2,22 @@ package catalog
 
 import "testing"
 
+func snapshot(t testing.TB, domains ...Domain) *Snapshot {
+	t.Helper()
+	s, err := NewSnapshot(domains...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestFind(t *testing.T) {
-	s := &Snapshot{Domains: []Domain{
-		{Name: "push.localhost", Role: Ingest, Default: true},
-		{Name: "play.localhost", Role: Streaming, Default: true},
-		{Name: "play.example.com", Role: Streaming},
-		{Name: "", Role: Streaming},
-	}}
+	s := snapshot(t,
+		Domain{Name: "push.localhost", Role: Ingest, Default: true},
+		Domain{Name: "play.localhost", Role: Streaming, Default: true},
+		Domain{Name: "play.example.com", Role: Streaming},
+		Domain{Name: "", Role: Streaming},
+	)
 	for _, c := range []struct {
 		host string
 		role Role

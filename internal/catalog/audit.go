@@ -1,0 +1,114 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// AuditEntry is one change of the catalog. Secrets are shown as fingerprints.
+type AuditEntry struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+	// Key is what was changed: its kind, "/" and its name.
+	Key string `json:"key"`
+	// Before and After are JSON, nil where there was nothing.
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+const auditPrefix = "audit/"
+
+func (c *Catalog) audit(ctx context.Context, by, key string, rev uint64, before, after any) error {
+	if c.options.Trail == nil {
+		return nil
+	}
+	e := AuditEntry{At: c.now(), By: by, Key: key}
+	var err error
+	if before != nil {
+		if e.Before, err = json.Marshal(before); err != nil {
+			return fmt.Errorf("write audit entry: %w", err)
+		}
+	}
+	if after != nil {
+		if e.After, err = json.Marshal(after); err != nil {
+			return fmt.Errorf("write audit entry: %w", err)
+		}
+	}
+	value, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write audit entry: %w", err)
+	}
+	if _, err := c.options.Trail.Put(ctx, fmt.Sprintf("%s%020d", auditPrefix, rev), value, 0); err != nil {
+		return fmt.Errorf("write audit entry of a change that was made: %w", err)
+	}
+	return nil
+}
+
+// Audit returns the changes that were made, newest first.
+func (c *Catalog) Audit(ctx context.Context) ([]AuditEntry, error) {
+	if c.options.Trail == nil {
+		return nil, nil
+	}
+	entries, err := c.options.Trail.List(ctx, auditPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	all := make([]AuditEntry, 0, len(entries))
+	for _, e := range slices.Backward(entries) {
+		v, err := decode[AuditEntry](e)
+		if err != nil {
+			return nil, fmt.Errorf("read audit log: %w", err)
+		}
+		all = append(all, *v)
+	}
+	return all, nil
+}
+
+// fingerprint stands for a secret where it may be seen.
+func fingerprint(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(secret))
+	return "sha256:" + hex.EncodeToString(sum[:4])
+}
+
+func (d Domain) public() any {
+	d.Functions = slices.Clone(d.Functions)
+	for i, f := range d.Functions {
+		for name, value := range f.Args {
+			if slices.Contains(secretArgs, name) {
+				f.Args = maps.Clone(f.Args)
+				f.Args[name] = fingerprint(value)
+				d.Functions[i] = f
+			}
+		}
+	}
+	if d.Callbacks != nil {
+		c := *d.Callbacks
+		c.Key = fingerprint(c.Key)
+		d.Callbacks = &c
+	}
+	return d
+}
+
+// secretArgs are the arguments of functions that are keys.
+var secretArgs = []string{"auth_key1", "auth_key2", "l2_private_key"}
+
+func (c Certificate) public() any {
+	c.Key = fingerprint(c.Key)
+	return c
+}
+
+func (k AccessKey) public() any {
+	k.Secret = fingerprint(k.Secret)
+	return k
+}
+
+func (b Block) public() any { return b }

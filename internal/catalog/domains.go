@@ -1,0 +1,180 @@
+package catalog
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// AddDomain makes a domain of d's name, role, region, scope and functions. What
+// is not said is filled in: URL signing is on, with a random key. The error is
+// ErrExists, ErrQuota or an *Invalid.
+func (c *Catalog) AddDomain(ctx context.Context, by string, d Domain) error {
+	return c.exclusively(ctx, func() error {
+		if own := c.Snapshot().domains.size - len(c.Snapshot().defaults); own >= c.options.Quota {
+			return fmt.Errorf("%d domains are there: %w", own, ErrQuota)
+		}
+		d = c.fresh(d)
+		if c.Snapshot().Domain(d.Name) != nil {
+			return fmt.Errorf("domain %s: %w", d.Name, ErrExists)
+		}
+		return c.writeDomain(ctx, by, nil, &d)
+	})
+}
+
+// fresh fills in what a new domain does not say.
+func (c *Catalog) fresh(d Domain) Domain {
+	d.Name = strings.ToLower(d.Name)
+	if d.Region == "" {
+		d.Region = DefaultRegion
+	}
+	if d.Scope == "" {
+		d.Scope = "domestic"
+	}
+	if d.Status == "" {
+		d.Status = Online
+	}
+	if d.Role == Streaming && d.Main == "" {
+		d.Main = d.Name
+	}
+	if !slices.ContainsFunc(d.Functions, func(f Function) bool { return f.Name == FuncAuth }) {
+		d.Functions = append(slices.Clone(d.Functions), Signed(rand.Text(), "", DefaultValidity))
+	}
+	d.CNAME = d.Name + ".c.local"
+	d.Created = c.now()
+	return d
+}
+
+// ChangeDomain changes a domain as f does to a copy of it, of which the name and
+// the role stay what they are. The error is ErrNotFound, ErrConflict, an *Invalid
+// or f's.
+func (c *Catalog) ChangeDomain(ctx context.Context, by, name string, f func(*Domain) error) error {
+	return c.exclusively(ctx, func() error { return c.changeDomain(ctx, by, name, f) })
+}
+
+func (c *Catalog) changeDomain(ctx context.Context, by, name string, f func(*Domain) error) error {
+	old := c.stored(name)
+	if old == nil {
+		return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
+	}
+	d := *old
+	d.Functions = slices.Clone(d.Functions)
+	if err := f(&d); err != nil {
+		return err
+	}
+	d.Name, d.Role = old.Name, old.Role
+	return c.writeDomain(ctx, by, old, &d)
+}
+
+// writeDomain writes d in the place of old when the catalog stays consistent.
+func (c *Catalog) writeDomain(ctx context.Context, by string, old, d *Domain) error {
+	d.Modified = c.now()
+	number(d.Functions)
+	if err := d.finish(); err != nil {
+		return err
+	}
+	if err := c.Snapshot().check(d); err != nil {
+		return err
+	}
+	rev := uint64(0)
+	if old != nil {
+		rev = old.Revision
+	}
+	return write(ctx, c, by, kindDomain, d.Name, old, d, rev)
+}
+
+// number gives IDs to the functions that have none.
+func number(all []Function) {
+	last := uint64(0)
+	for _, f := range all {
+		last = max(last, f.ID)
+	}
+	for i := range all {
+		if all[i].ID == 0 {
+			last++
+			all[i].ID = last
+		}
+	}
+}
+
+// DeleteDomain deletes a domain and its associations. A streaming domain with
+// others in its name space is not deleted: the error is ErrInUse then, or
+// ErrNotFound, or ErrConflict.
+func (c *Catalog) DeleteDomain(ctx context.Context, by, name string) error {
+	return c.exclusively(ctx, func() error {
+		old := c.stored(name)
+		if old == nil {
+			return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
+		}
+		for d := range c.Snapshot().EachDomain() {
+			if d.Name != old.Name && (d.Main == old.Name || d.RelayTo == old.Name) {
+				return fmt.Errorf("domain %s is associated with %s: %w", old.Name, d.Name, ErrInUse)
+			}
+		}
+		return write(ctx, c, by, kindDomain, old.Name, old, nil, old.Revision)
+	})
+}
+
+// SetFunctions sets functions of several domains, all or, where one of them is
+// not taken, none. See With.
+func (c *Catalog) SetFunctions(ctx context.Context, by string, names []string, functions []Function) error {
+	return c.changeFunctions(ctx, by, names, func(d *Domain) error {
+		for _, f := range functions {
+			var err error
+			if d.Functions, err = With(d.Functions, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DeleteFunctions deletes all records of functions from several domains.
+func (c *Catalog) DeleteFunctions(ctx context.Context, by string, names, functions []string) error {
+	return c.changeFunctions(ctx, by, names, func(d *Domain) error {
+		for _, f := range functions {
+			d.Functions = Without(d.Functions, f)
+		}
+		return nil
+	})
+}
+
+func (c *Catalog) changeFunctions(ctx context.Context, by string, names []string, change func(*Domain) error) error {
+	return c.exclusively(ctx, func() error {
+		for _, name := range names { // first whether all can be changed
+			old := c.stored(name)
+			if old == nil {
+				return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
+			}
+			d := *old
+			if err := change(&d); err != nil {
+				return err
+			}
+			number(d.Functions)
+			if err := d.finish(); err != nil {
+				return err
+			}
+			if err := c.Snapshot().check(&d); err != nil {
+				return err
+			}
+		}
+		for _, name := range names {
+			if err := c.changeDomain(ctx, by, name, change); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stored returns a domain as it stands in the store, or nil: without what
+// Options.Adjust makes of it.
+func (c *Catalog) stored(name string) *Domain {
+	d := c.Snapshot().Domain(strings.ToLower(name))
+	if d == nil || d.original == nil {
+		return d
+	}
+	return d.original
+}

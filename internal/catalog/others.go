@@ -1,0 +1,164 @@
+package catalog
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// SetCertificate adds a certificate or replaces the one of its name.
+func (c *Catalog) SetCertificate(ctx context.Context, by string, v Certificate) error {
+	if bad := v.check(); bad != nil {
+		return bad
+	}
+	return c.exclusively(ctx, func() error {
+		old, rev := c.Snapshot().Certificate(v.Name), uint64(0)
+		if old != nil {
+			rev = old.Revision
+		}
+		v.Created = c.now()
+		return write(ctx, c, by, kindCertificate, v.Name, old, &v, rev)
+	})
+}
+
+func (c *Certificate) check() error {
+	if c.Name == "" || len(c.Name) > 128 || strings.ContainsFunc(c.Name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		return &Invalid{"certificate: name", "wants 1 to 128 printable characters without blanks and slashes"}
+	}
+	_, err := ParseCertificate(c.Chain, c.Key)
+	return err
+}
+
+// DeleteCertificate deletes a certificate that no domain uses.
+func (c *Catalog) DeleteCertificate(ctx context.Context, by, name string) error {
+	return c.exclusively(ctx, func() error {
+		old := c.Snapshot().Certificate(name)
+		if old == nil {
+			return fmt.Errorf("certificate %s: %w", quote(name), ErrNotFound)
+		}
+		for d := range c.Snapshot().EachDomain() {
+			if d.Certificate == name {
+				return fmt.Errorf("certificate %s is that of %s: %w", name, d.Name, ErrInUse)
+			}
+		}
+		return write(ctx, c, by, kindCertificate, name, old, nil, old.Revision)
+	})
+}
+
+// AddAccessKey makes an access key with a random ID and secret, and returns it.
+func (c *Catalog) AddAccessKey(ctx context.Context, by string, scope Scope, domain, note string) (AccessKey, error) {
+	k := AccessKey{ID: "MR" + rand.Text()[:18], Secret: rand.Text(), Scope: scope, Domain: strings.ToLower(domain), Note: note, Created: c.now()}
+	if bad := k.check(); bad != nil {
+		return AccessKey{}, bad
+	}
+	return k, c.exclusively(ctx, func() error {
+		return write(ctx, c, by, kindAccessKey, k.ID, nil, &k, 0)
+	})
+}
+
+func (k *AccessKey) check() error {
+	switch {
+	case !isHostName(strings.ToLower(k.ID)) || len(k.ID) > 63:
+		return &Invalid{"access key: id", "wants 1 to 63 letters and digits"}
+	case len(k.Secret) < 16 || len(k.Secret) > 128:
+		return &Invalid{"access key " + k.ID + ": secret", "wants 16 to 128 characters"}
+	case k.Scope == OneDomain && !isHostName(k.Domain):
+		return &Invalid{"access key " + k.ID + ": domain", quote(k.Domain) + " is no domain name"}
+	case k.Scope != OneDomain && k.Domain != "":
+		return &Invalid{"access key " + k.ID + ": domain", "is for the scope " + string(OneDomain)}
+	case k.Scope != Full && k.Scope != ReadOnly && k.Scope != OneDomain:
+		return &Invalid{"access key " + k.ID + ": scope", quote(string(k.Scope)) + " is not one of full, read-only, domain"}
+	}
+	return nil
+}
+
+// DeleteAccessKey deletes an access key.
+func (c *Catalog) DeleteAccessKey(ctx context.Context, by, id string) error {
+	return c.exclusively(ctx, func() error {
+		old := c.Snapshot().AccessKey(id)
+		if old == nil {
+			return fmt.Errorf("access key %s: %w", quote(id), ErrNotFound)
+		}
+		return write(ctx, c, by, kindAccessKey, id, old, nil, old.Revision)
+	})
+}
+
+// maxBlocks is how many streams can be blocked at once.
+const maxBlocks = 10_000
+
+// BlockStream forbids a stream to be published until a time. The error is
+// ErrExists where it is blocked already, ErrQuota, or an *Invalid.
+func (c *Catalog) BlockStream(ctx context.Context, by string, domain, app, stream string, until time.Time) error {
+	b := Block{Domain: strings.ToLower(domain), App: app, Stream: stream, Until: until.UTC(), Created: c.now()}
+	if bad := b.check(); bad != nil {
+		return bad
+	}
+	return c.exclusively(ctx, func() error {
+		key := blockKey(b.Domain, app, stream)
+		old, _ := c.Snapshot().blocks.get(key)
+		if old != nil && c.now().Before(old.Until) {
+			return fmt.Errorf("block of %s: %w", key, ErrExists)
+		}
+		if old == nil && c.Snapshot().blocks.size >= maxBlocks {
+			if err := c.dropBlocks(ctx, by); err != nil {
+				return err
+			}
+		}
+		return write(ctx, c, by, kindBlock, key, old, &b, revisionOf(old))
+	})
+}
+
+func revisionOf(b *Block) uint64 {
+	if b == nil {
+		return 0
+	}
+	return b.Revision
+}
+
+// dropBlocks makes room by deleting the blocks that have run out.
+func (c *Catalog) dropBlocks(ctx context.Context, by string) error {
+	dropped := 0
+	for b := range c.Snapshot().blocks.all() {
+		if c.now().Before(b.Until) {
+			continue
+		}
+		if err := write(ctx, c, by, kindBlock, blockKey(b.Domain, b.App, b.Stream), b, nil, b.Revision); err != nil {
+			return err
+		}
+		dropped++
+	}
+	if dropped == 0 {
+		return fmt.Errorf("%d streams are blocked: %w", maxBlocks, ErrQuota)
+	}
+	return nil
+}
+
+func (b *Block) check() error {
+	switch {
+	case !isHostName(b.Domain):
+		return &Invalid{"block: domain", quote(b.Domain) + " is no domain name"}
+	case !isStreamName(b.App, false):
+		return &Invalid{"block: app", quote(b.App) + " is no app name"}
+	case !isStreamName(b.Stream, true):
+		return &Invalid{"block: stream", quote(b.Stream) + " is no stream name"}
+	}
+	return nil
+}
+
+// UnblockStream lets a stream be published again; app "*" stands for all.
+func (c *Catalog) UnblockStream(ctx context.Context, by, domain, app, stream string) error {
+	return c.exclusively(ctx, func() error {
+		err := fmt.Errorf("block of %s: %w", quote(blockKey(domain, app, stream)), ErrNotFound)
+		for _, b := range c.Snapshot().Blocks() {
+			if b.Domain != strings.ToLower(domain) || app != "*" && b.App != app || b.Stream != stream {
+				continue
+			}
+			if err = write(ctx, c, by, kindBlock, blockKey(b.Domain, b.App, b.Stream), b, nil, b.Revision); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+}
