@@ -18,6 +18,7 @@ type program struct {
 	Sign    signCommand    `cmd:"" help:"Make signed URLs."`
 	Publish publishCommand `cmd:"" help:"Publish a file or standard input over WebRTC."`
 	Play    playCommand    `cmd:"" help:"Write a stream to standard output, for players and recorders."`
+	Catalog catalogCommand `cmd:"" help:"Export and import domains, keys and rules."`
 	Bench   benchCommand   `cmd:"" help:"Put a load of viewers on a server, of this kind or another, and measure it."`
 	Version versionCommand `cmd:"" help:"Say which build this is."`
 }

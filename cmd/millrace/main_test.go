@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"millrace/internal/catalog"
 	"millrace/internal/datadir"
 	"millrace/internal/links"
 )
@@ -37,9 +40,11 @@ func installation(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dir.Domains(); err != nil {
+	c, err := dir.Catalog(t.Context(), catalog.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.Close()
 	return dir.Path()
 }
 

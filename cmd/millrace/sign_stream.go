@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"millrace/internal/config"
-	"millrace/internal/datadir"
 	"millrace/internal/links"
 )
 
@@ -28,12 +27,9 @@ func (c *signCommand) signStream(s streams, o links.Order) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.domains()
+	all, err := c.domains(listens.Mode())
 	if err != nil {
 		return err
-	}
-	if m := listens.Mode(); m != "" {
-		all = datadir.WithMode(all, m)
 	}
 	set, err := links.Make(all, place, o)
 	if err != nil {

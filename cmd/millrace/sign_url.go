@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"millrace/internal/catalog"
 	"millrace/internal/datadir"
@@ -15,7 +17,7 @@ import (
 func (c *signCommand) signURL(s streams, o links.Order) error {
 	domain := links.KeyOnly(c.Key)
 	if c.Key == "" {
-		all, err := c.domains()
+		all, err := c.domains("")
 		if err != nil {
 			return err
 		}
@@ -36,11 +38,23 @@ func (c *signCommand) signURL(s streams, o links.Order) error {
 	return err
 }
 
-// domains reads the catalog of the installation that c.DataDir belongs to.
-func (c *signCommand) domains() (*catalog.Snapshot, error) {
-	all, err := datadir.ReadDomains(c.DataDir)
+// domains reads the catalog of the installation that c.DataDir belongs to. m, where
+// it is not "", is the mode of the default streaming domain.
+func (c *signCommand) domains(m catalog.Mode) (*catalog.Snapshot, error) {
+	doc, err := datadir.Export(context.Background(), c.DataDir, slog.New(slog.DiscardHandler))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no keys in %s: start `millrace serve` with this data directory once, or give --key", c.DataDir)
 	}
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	for i := range doc.Domains {
+		d := &doc.Domains[i]
+		if m != "" && d.Default && d.Role == catalog.Streaming {
+			if d.Functions, err = catalog.With(d.Functions, catalog.RTS(m)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return doc.Snapshot()
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
+	"strings"
 	"time"
 
 	"millrace/internal/catalog"
@@ -38,12 +40,15 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 	if err != nil {
 		return nil, err
 	}
-	main := snapshot.Find(domain.Main, catalog.Streaming)
+	main := snapshot.Domain(domain.Main)
 	if main == nil {
 		return nil, denied(reason.UnknownDomain, "ingest domain %q is associated with no streaming domain", domain.Name)
 	}
-	if modeOf(main) == catalog.HalfSecond && q.Protocol != catalog.ARTC && q.Protocol != catalog.WHIP {
-		return nil, denied(reason.Mode, "this domain is in half-second mode: publish by WHIP or ARTC, not by %s", q.Protocol)
+	if err := checkMode(main.Mode, q.Protocol, "publish"); err != nil {
+		return nil, err
+	}
+	if b := snapshot.Blocked(domain.Name, q.App, q.Stream, a.now()); b != nil {
+		return nil, denied(reason.Forbidden, "this stream is forbidden until %s", b.Until.UTC().Format(time.RFC3339))
 	}
 	name := live.Name{Domain: main.Name, App: q.App, Stream: q.Stream}
 	p, err := a.hub.AwaitPublish(ctx, name, string(q.Protocol), q.RemoteAddr)
@@ -63,11 +68,11 @@ func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*l
 	if err != nil {
 		return nil, "", err
 	}
-	mode := modeOf(domain)
-	if mode == catalog.HalfSecond && q.Protocol != catalog.ARTC && q.Protocol != catalog.WHEP {
-		return nil, "", denied(reason.Mode, "this domain is in half-second mode: play by WHEP or ARTC, not by %s", q.Protocol)
+	mode := domain.Mode
+	if err := checkMode(mode, q.Protocol, "play"); err != nil {
+		return nil, "", err
 	}
-	name := live.Name{Domain: mainOf(domain), App: q.App, Stream: q.Stream, Variant: variant}
+	name := live.Name{Domain: domain.Main, App: q.App, Stream: q.Stream, Variant: variant}
 	r, err := a.hub.Subscribe(ctx, name)
 	if err != nil {
 		return nil, "", fmt.Errorf("admit reader: %w", err)
@@ -84,16 +89,34 @@ func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role)
 	}
 	domain := s.Find(q.Host, role)
 	if domain == nil {
-		return nil, denied(reason.UnknownDomain, "%s is no %s domain here", quote(q.Host), roleWord(role))
+		return nil, denied(reason.UnknownDomain, "%s is no %s domain here", quote(q.Host), string(role))
+	}
+	if err := checkAccess(domain, q); err != nil {
+		return nil, err
 	}
 	if !domain.Auth.Enabled {
 		return domain, nil
 	}
-	keys := []string{domain.Auth.PrimaryKey, domain.Auth.SecondaryKey}
-	if err := sign.Verify(q.Path, q.AuthKey, keys, domain.Auth.Validity, a.now()); err != nil {
+	if err := a.verify(domain.Auth, q); err != nil {
 		return nil, &catalog.Denied{Reason: reason.Auth, Detail: err.Error()}
 	}
 	return domain, nil
+}
+
+// verify checks the signature. A player that fell back from WebRTC says so, and
+// has a token for the path without the extension.
+func (a *Admit) verify(auth catalog.Auth, q catalog.Request) error {
+	keys := [...]string{auth.PrimaryKey, auth.SecondaryKey}
+	now := a.now()
+	err := sign.Verify(q.Path, q.AuthKey, keys[:], auth.Validity, now)
+	if err == nil || !q.Degraded {
+		return err
+	}
+	bare, cut := strings.CutSuffix(q.Path, path.Ext(q.Path))
+	if cut && sign.Verify(bare, q.AuthKey, keys[:], auth.Validity, now) == nil {
+		return nil
+	}
+	return err
 }
 
 func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {

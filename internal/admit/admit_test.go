@@ -24,29 +24,34 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var now = time.Unix(1740562218, 0)
 
 const (
-	pushKey = "key of the ingest domain"
-	playKey = "key of the streaming domain"
-	nextKey = "secondary key of the streaming domain"
+	pushKey = "key-of-the-ingest-domain"
+	playKey = "key-of-the-streaming-domain"
+	nextKey = "secondary-key-of-the-streaming-domain"
 )
 
 // domains is a catalog with two default domains that want signatures, two of
 // the half-second mode that want none, and one that is associated with nothing.
 func domains() *catalog.Snapshot {
 	day := 24 * time.Hour
-	return &catalog.Snapshot{Domains: []catalog.Domain{
-		{
+	with := func(f ...catalog.Function) []catalog.Function { return f }
+	s, err := catalog.NewSnapshot(
+		catalog.Domain{
 			Name: "push.localhost", Role: catalog.Ingest, Main: "play.localhost", Default: true,
-			Auth: catalog.Auth{Enabled: true, PrimaryKey: pushKey, Validity: day},
+			Functions: with(catalog.Signed(pushKey, "", day)),
 		},
-		{
-			Name: "play.localhost", Role: catalog.Streaming, Main: "play.localhost", Default: true, Mode: catalog.SubSecond,
-			Auth: catalog.Auth{Enabled: true, PrimaryKey: playKey, SecondaryKey: nextKey, Validity: day},
+		catalog.Domain{
+			Name: "play.localhost", Role: catalog.Streaming, Default: true,
+			Functions: with(catalog.RTS(catalog.SubSecond), catalog.Signed(playKey, nextKey, day)),
 		},
-		{Name: "push.half.test", Role: catalog.Ingest, Main: "play.half.test"},
-		{Name: "play.half.test", Role: catalog.Streaming, Mode: catalog.HalfSecond},
-		{Name: "second.test", Role: catalog.Streaming, Main: "play.half.test", Mode: catalog.SubSecond},
-		{Name: "push.lost.test", Role: catalog.Ingest, Main: "gone.test"},
-	}}
+		catalog.Domain{Name: "push.half.test", Role: catalog.Ingest, Main: "play.half.test"},
+		catalog.Domain{Name: "play.half.test", Role: catalog.Streaming, Functions: with(catalog.RTS(catalog.HalfSecond))},
+		catalog.Domain{Name: "second.test", Role: catalog.Streaming, Main: "play.half.test", Functions: with(catalog.RTS(catalog.SubSecond))},
+		catalog.Domain{Name: "push.lost.test", Role: catalog.Ingest, Main: "gone.test"},
+	)
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func open(t *testing.T) (*admit.Admit, *live.Hub) {

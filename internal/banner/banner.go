@@ -165,7 +165,7 @@ func (p *page) about(f Facts) {
 	} else {
 		p.row("URLs", "need no signature: anybody who reaches this machine may publish")
 	}
-	p.row("Keys", f.DataDir+"/domains.yaml")
+	p.row("Keys", "millrace catalog export --data-dir "+f.DataDir)
 	p.row("Admin", f.Admin+"/healthz; /metrics wants the token in "+f.DataDir+"/admin-token")
 	p.row("Stop", "Ctrl-C")
 	p.line()

@@ -81,7 +81,7 @@ func applyRTS(r *Rules, a map[string]string) error {
 
 // prohibitable are the words for protocols in FuncProhibit.
 var prohibitable = map[string][]Protocol{
-	"rtmp": {RTMP}, "srt": {"srt"}, "flv": {FLV, WSFLV}, "hls": {"hls"}, "rts": {ARTC, WHIP, WHEP},
+	"rtmp": {RTMP, RTMPS}, "srt": {SRT}, "flv": {FLV, WSFLV}, "hls": {HLS, LLHLS}, "rts": {ARTC, WHIP, WHEP},
 	"artc": {ARTC}, "whip": {WHIP}, "whep": {WHEP},
 }
 

@@ -5,6 +5,19 @@ import (
 	"strings"
 )
 
+// CertificateFor returns the certificate of the domain that a client names in its
+// handshake, or nil where that has none of its own.
+func (s *Snapshot) CertificateFor(name string) *tls.Certificate {
+	d := s.Domain(strings.ToLower(name))
+	if d == nil || d.Certificate == "" {
+		return nil
+	}
+	if c := s.Certificate(d.Certificate); c != nil {
+		return c.TLS
+	}
+	return nil
+}
+
 // ParseCertificate reads a certificate with its chain, and its private key, both
 // in PEM. The key must be the certificate's and want no passphrase. The error is
 // an *Invalid.

@@ -91,18 +91,12 @@ func (doc *Document) Snapshot() (*Snapshot, error) {
 		b.blocks.set(key, v)
 	}
 	b.domains = b.from.domains.draft()
-	defaults := map[Role]string{}
 	for i := range doc.Domains {
 		d := &doc.Domains[i]
 		d.fill()
 		fault(once(b.domains, d.Name, "domain"))
-		if first := defaults[d.Role]; d.Default && first != "" {
-			fault(&Invalid{"domain " + d.Name, "and " + first + " are both the default of their type"})
-		} else if d.Default {
-			defaults[d.Role] = d.Name
-		}
 		fault(d.finish())
-		b.domains.set(d.Name, d)
+		b.setDomain(d.Name, d)
 	}
 	s := b.snapshot()
 	for i := range doc.Domains {

@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 )
 
 // First returns the domains of a new installation: push.localhost and
@@ -22,15 +24,31 @@ func First() Document {
 	}}
 }
 
-// Empty says whether there is nothing in the catalog.
-func (c *Catalog) Empty() bool { return c.Snapshot().domains.size == 0 }
+// filled is the key of an entry that says that the catalog has been filled.
+const filled = "meta/filled"
 
-// Fill imports a document into a catalog that has no domains yet.
+// Filled says whether Fill has been through. A catalog is empty, or half full,
+// before.
+func (c *Catalog) Filled(ctx context.Context) (bool, error) {
+	_, err := c.store.Get(ctx, filled)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Fill imports the first document of a new catalog.
 func (c *Catalog) Fill(ctx context.Context, by string, doc Document) error {
 	now := c.now()
 	for i := range doc.Domains {
 		d := &doc.Domains[i]
 		d.Created, d.Modified = now, now
 	}
-	return c.Import(ctx, by, doc)
+	if err := c.Import(ctx, by, doc); err != nil {
+		return err
+	}
+	if _, err := c.store.Put(ctx, filled, []byte("{}"), 0); err != nil {
+		return fmt.Errorf("fill catalog: %w", err)
+	}
+	return nil
 }

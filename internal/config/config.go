@@ -30,7 +30,9 @@ type Config struct {
 	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
 
-	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As domains.yaml has it, otherwise."`
+	DomainQuota int `name:"domain-quota" yaml:"domain-quota" default:"20" help:"How many domains can be made besides the two default ones."`
+
+	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As the catalog has it, otherwise."`
 	TakeOver string `name:"take-over" yaml:"take-over" default:"when-silent" enum:"when-silent,always" help:"When a new publisher replaces that of the same stream, one of ${enum}."`
 
 	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
@@ -48,7 +50,7 @@ func Default() Config {
 	return Config{
 		DataDir:  "./data",
 		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		SRTLatency: 120 * time.Millisecond, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
+		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 

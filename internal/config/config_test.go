@@ -73,6 +73,7 @@ rtc-ip:
   - 2001:db8::1
 no-auth: true
 demo: true
+domain-quota: 50
 rts-mode: half-second
 take-over: always
 log-level: debug
@@ -83,7 +84,7 @@ log-format: json
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
 		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		SRTPassphrase: "correct horse battery", SRTLatency: time.Second,
-		NoAuth: true, Demo: true, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
+		NoAuth: true, Demo: true, DomainQuota: 50, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
 	}
 	got, err := parse(t, file)
 	if err != nil || !reflect.DeepEqual(got, whole) {

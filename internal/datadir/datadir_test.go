@@ -3,11 +3,11 @@ package datadir_test
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,46 +38,92 @@ func write(t *testing.T, name, content string) string {
 	return dir
 }
 
-func TestFirstStartAndRestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "deep", "data")
-	if _, err := datadir.ReadDomains(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("before the first start: %v", err)
-	}
-	first, err := open(t, path).Domains()
+var options = catalog.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+
+func openCatalog(t *testing.T, path string) *datadir.Catalog {
+	t.Helper()
+	c, err := open(t, path).Catalog(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(first.Domains) != 2 {
-		t.Fatalf("domains: %+v", first.Domains)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func export(t *testing.T, path string) (catalog.Document, error) {
+	t.Helper()
+	return datadir.Export(t.Context(), path, options.Log)
+}
+
+func TestFirstStartAndRestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "data")
+	if _, err := export(t, path); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("before the first start: %v", err)
 	}
-	in, out := first.Domains[0], first.Domains[1]
+	c := openCatalog(t, path)
+	in, out := c.Snapshot().Default(catalog.Ingest), c.Snapshot().Default(catalog.Streaming)
+	if in == nil || out == nil || len(c.Snapshot().Domains()) != 2 {
+		t.Fatalf("domains: %+v", c.Snapshot().Domains())
+	}
 	if len(in.Auth.PrimaryKey) < 16 || len(out.Auth.PrimaryKey) < 16 || in.Auth.PrimaryKey == out.Auth.PrimaryKey {
 		t.Errorf("keys %q and %q", in.Auth.PrimaryKey, out.Auth.PrimaryKey)
 	}
-	day := 24 * time.Hour
-	want := []catalog.Domain{
-		{
-			Name: "push.localhost", Role: catalog.Ingest, Main: "play.localhost", Default: true,
-			Auth: catalog.Auth{Enabled: true, PrimaryKey: in.Auth.PrimaryKey, Validity: day},
-		},
-		{
-			Name: "play.localhost", Role: catalog.Streaming, Main: "play.localhost", Default: true, Mode: catalog.SubSecond,
-			Auth: catalog.Auth{Enabled: true, PrimaryKey: out.Auth.PrimaryKey, Validity: day},
-		},
+	if in.Name != "push.localhost" || out.Name != "play.localhost" || in.Main != out.Name || out.Mode != catalog.SubSecond || in.Auth.Validity != 24*time.Hour {
+		t.Errorf("got %+v and %+v", in, out)
 	}
-	if !reflect.DeepEqual(first.Domains, want) {
-		t.Errorf("got %+v\nwant %+v", first.Domains, want)
-	}
+	first := c.Snapshot().Document()
+	c.Close()
 
-	second, err := open(t, path).Domains()
-	if err != nil || !reflect.DeepEqual(first, second) {
+	second, err := export(t, path)
+	if err != nil || len(second.Domains) != 2 || second.Domains[0].Functions[0].Args["auth_key1"] != first.Domains[0].Functions[0].Args["auth_key1"] {
 		t.Errorf("a restart gives %+v, %v", second, err)
 	}
-	other, err := open(t, t.TempDir()).Domains()
-	if err != nil || other.Domains[0].Auth.PrimaryKey == in.Auth.PrimaryKey {
-		t.Errorf("another installation has the same key (%v)", err)
+	if other := openCatalog(t, t.TempDir()); other.Snapshot().Default(catalog.Ingest).Auth == in.Auth {
+		t.Error("another installation has the same key")
 	}
-	wantFiles(t, path, "domains.yaml")
+	if stat, err := os.Stat(filepath.Join(path, "store")); err != nil || stat.Mode().Perm() != 0o700 {
+		t.Errorf("store: %v, %v", stat, err)
+	}
+}
+
+// The domains of an older installation are taken over once.
+func TestLegacyDomains(t *testing.T) {
+	path := write(t, "domains.yaml", "domains:\n  - {name: own.test, type: streaming, default: true, signing: true, primary-key: own, validity-minutes: 30}\n")
+	c := openCatalog(t, path)
+	d := c.Snapshot().Domain("own.test")
+	if d == nil || len(c.Snapshot().Domains()) != 1 || d.Auth.PrimaryKey != "own" || d.Auth.Validity != 30*time.Minute || d.Mode != catalog.SubSecond || d.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("got %+v", d)
+	}
+	if _, err := os.Stat(filepath.Join(path, "domains.yaml.imported")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "domains.yaml")); err == nil {
+		t.Error("domains.yaml is still there")
+	}
+	bad := write(t, "domains.yaml", "domains:\n  - {name: own.test, type: edge}\n")
+	if _, err := open(t, bad).Catalog(t.Context(), options); err == nil || !strings.Contains(err.Error(), "domains.yaml") {
+		t.Errorf("a bad file: %v", err)
+	}
+}
+
+// While one process has the catalog, others are told who.
+func TestTaken(t *testing.T) {
+	path := t.TempDir()
+	c := openCatalog(t, path)
+	var taken *datadir.Taken
+	if _, err := open(t, path).Catalog(t.Context(), options); !errors.As(err, &taken) || taken.Admin != "" {
+		t.Fatalf("got %v", err)
+	}
+	if err := c.Announce("127.0.0.1:9"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, path).Catalog(t.Context(), options); !errors.As(err, &taken) || taken.Admin != "127.0.0.1:9" {
+		t.Fatalf("got %v", err)
+	}
+	c.Close()
+	if _, err := export(t, path); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wantFiles checks that dir holds these files, for the owner's eyes only, and
@@ -100,30 +146,6 @@ func wantFiles(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// Processes that start for the first time at once agree on one set of keys.
-func TestFirstStartsAtOnce(t *testing.T) {
-	path := t.TempDir()
-	var got [8]*catalog.Snapshot
-	var all sync.WaitGroup
-	for i := range got {
-		d := open(t, path)
-		all.Go(func() {
-			s, err := d.Domains()
-			if err != nil {
-				t.Errorf("start %d: %v", i, err)
-			}
-			got[i] = s
-		})
-	}
-	all.Wait()
-	for _, s := range got[1:] {
-		if !reflect.DeepEqual(s, got[0]) {
-			t.Fatalf("different keys: %+v and %+v", got[0], s)
-		}
-	}
-	wantFiles(t, path, "domains.yaml")
-}
-
 func TestUnusableDirectory(t *testing.T) {
 	file := filepath.Join(write(t, "file", ""), "file")
 	for path, want := range map[string]string{
@@ -133,38 +155,6 @@ func TestUnusableDirectory(t *testing.T) {
 	} {
 		if _, err := datadir.Open(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
-		}
-	}
-}
-
-func TestUnsigned(t *testing.T) {
-	signed, err := open(t, t.TempDir()).Domains()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed.Domains = append(signed.Domains, catalog.Domain{Name: "own.test", Auth: catalog.Auth{Enabled: true}})
-	for i, d := range datadir.Unsigned(signed).Domains {
-		if d.Auth.Enabled == d.Default {
-			t.Errorf("%s: signing %v", d.Name, d.Auth.Enabled)
-		}
-		if !signed.Domains[i].Auth.Enabled {
-			t.Errorf("%s: the original changed", d.Name)
-		}
-	}
-}
-
-func TestWithMode(t *testing.T) {
-	made, err := open(t, t.TempDir()).Domains()
-	if err != nil {
-		t.Fatal(err)
-	}
-	made.Domains = append(made.Domains, catalog.Domain{Name: "own.test", Role: catalog.Streaming, Mode: catalog.SubSecond})
-	for i, d := range datadir.WithMode(made, catalog.HalfSecond).Domains {
-		if half := d.Mode == catalog.HalfSecond; half != (d.Name == "play.localhost") {
-			t.Errorf("%s: mode %q", d.Name, d.Mode)
-		}
-		if made.Domains[i].Mode == catalog.HalfSecond {
-			t.Errorf("%s: the original changed", d.Name)
 		}
 	}
 }

@@ -1,7 +1,8 @@
 // Package datadir is what an installation keeps in its data directory: its
-// domains with their keys, and the certificate it signed itself.
+// catalog, and the certificate it signed itself.
 //
-//	data/domains.yaml   the domains, made at the first start with random keys (0600)
+//	data/store/         the catalog: domains, their keys and rules, made at the first start
+//	data/lock           who has the catalog open, and where its admin port is
 //	data/tls.pem        private key and certificate, renewed when they run out (0600)
 //	data/admin-token    what opens /metrics and /debug on the admin port (0600)
 //

@@ -104,10 +104,8 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 
 // mode is the latency mode that the streams of an ingest domain are played in.
 func mode(s *catalog.Snapshot, in *catalog.Domain) catalog.Mode {
-	for _, d := range s.Domains {
-		if d.Role == catalog.Streaming && d.Name == in.Main {
-			return d.Mode
-		}
+	if d := s.Domain(in.Main); d != nil {
+		return d.Mode
 	}
 	return ""
 }

@@ -14,16 +14,19 @@ import (
 var at = time.Unix(1740562218, 0)
 
 func domains() *catalog.Snapshot {
-	signed := func(key string, v time.Duration) catalog.Auth {
-		return catalog.Auth{Enabled: true, PrimaryKey: key, Validity: v}
+	signed := func(key string, v time.Duration) catalog.Function { return catalog.Signed(key, "", v) }
+	sub, half := catalog.RTS(catalog.SubSecond), catalog.RTS(catalog.HalfSecond)
+	s, err := catalog.NewSnapshot(
+		catalog.Domain{Name: "push.localhost", Role: catalog.Ingest, Main: "play.localhost", Default: true, Functions: []catalog.Function{signed("in", time.Hour)}},
+		catalog.Domain{Name: "play.localhost", Role: catalog.Streaming, Default: true, Functions: []catalog.Function{signed("out", 24*time.Hour), sub}},
+		catalog.Domain{Name: "push.half.test", Role: catalog.Ingest, Main: "play.half.test"},
+		catalog.Domain{Name: "play.half.test", Role: catalog.Streaming, Functions: []catalog.Function{half}},
+		catalog.Domain{Name: "alone.test", Role: catalog.Streaming, Functions: []catalog.Function{sub}},
+	)
+	if err != nil {
+		panic(err)
 	}
-	return &catalog.Snapshot{Domains: []catalog.Domain{
-		{Name: "push.localhost", Role: catalog.Ingest, Main: "play.localhost", Default: true, Auth: signed("in", time.Hour)},
-		{Name: "play.localhost", Role: catalog.Streaming, Main: "play.localhost", Default: true, Mode: catalog.SubSecond, Auth: signed("out", 24*time.Hour)},
-		{Name: "push.half.test", Role: catalog.Ingest, Main: "play.half.test"},
-		{Name: "play.half.test", Role: catalog.Streaming, Main: "play.half.test", Mode: catalog.HalfSecond},
-		{Name: "alone.test", Role: catalog.Streaming, Main: "alone.test"},
-	}}
+	return s
 }
 
 var usual = links.Place{HTTP: 8080, RTMP: 1935, SRT: 1105}
@@ -138,13 +141,13 @@ func TestOwnDomains(t *testing.T) {
 func TestNoPair(t *testing.T) {
 	for name, want := range map[string]string{
 		"alone.test": `domain "alone.test" is associated with no other`,
-		"none.test":  `no domain "none.test" here, only push.localhost, play.localhost`,
+		"none.test":  `no domain "none.test" here, only alone.test, play.half.test, play.localhost, push.half.test, push.localhost`,
 	} {
 		if _, err := links.Make(domains(), usual, links.Order{Domain: name}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	none := &catalog.Snapshot{Domains: domains().Domains[2:]}
+	none := &catalog.Snapshot{}
 	if _, err := links.Make(none, usual, links.Order{}); err == nil || !strings.Contains(err.Error(), "no domain is marked as default") {
 		t.Errorf("no default: %v", err)
 	}

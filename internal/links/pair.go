@@ -9,25 +9,18 @@ import (
 
 // pair finds an ingest domain and a streaming domain that belong together.
 func pair(s *catalog.Snapshot, name string) (in, out *catalog.Domain, err error) {
-	wanted := func(d *catalog.Domain) bool {
-		if name == "" {
-			return d.Default
-		}
-		return strings.EqualFold(d.Name, name)
-	}
-	for i := range s.Domains {
-		switch d := &s.Domains[i]; {
-		case wanted(d) && d.Role == catalog.Ingest:
-			in = d
-		case wanted(d) && d.Role == catalog.Streaming:
-			out = d
-		}
+	if name == "" {
+		in, out = s.Default(catalog.Ingest), s.Default(catalog.Streaming)
+	} else if d := s.Domain(strings.ToLower(name)); d != nil && d.Role == catalog.Ingest {
+		in = d
+	} else {
+		out = d
 	}
 	if in == nil && out != nil {
-		in = first(s, func(d *catalog.Domain) bool { return d.Role == catalog.Ingest && d.Main == out.Main })
+		in = ingestOf(s, out)
 	}
 	if out == nil && in != nil {
-		out = first(s, func(d *catalog.Domain) bool { return d.Role == catalog.Streaming && d.Name == in.Main })
+		out = s.Domain(in.Main)
 	}
 	switch {
 	case in != nil && out != nil:
@@ -41,19 +34,24 @@ func pair(s *catalog.Snapshot, name string) (in, out *catalog.Domain, err error)
 	}
 }
 
-func first(s *catalog.Snapshot, ok func(*catalog.Domain) bool) *catalog.Domain {
-	for i := range s.Domains {
-		if ok(&s.Domains[i]) {
-			return &s.Domains[i]
+// ingestOf returns the first of a streaming domain's ingest domains, or nil.
+func ingestOf(s *catalog.Snapshot, out *catalog.Domain) *catalog.Domain {
+	for _, d := range s.Of(out.Main) {
+		if d.Role == catalog.Ingest {
+			return d
 		}
 	}
 	return nil
 }
 
 func names(s *catalog.Snapshot) string {
-	all := make([]string, len(s.Domains))
-	for i, d := range s.Domains {
-		all[i] = d.Name
+	const most = 20
+	var all []string
+	for _, d := range s.Domains() {
+		if len(all) == most {
+			return strings.Join(all, ", ") + " and others"
+		}
+		all = append(all, d.Name)
 	}
 	return strings.Join(all, ", ")
 }

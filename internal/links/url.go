@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"millrace/internal/catalog"
 	"millrace/internal/sign"
@@ -14,7 +13,7 @@ import (
 // KeyOnly is a domain of which nothing is known but a key. Its validity is the
 // usual one, a day.
 func KeyOnly(key string) *catalog.Domain {
-	return &catalog.Domain{Auth: catalog.Auth{Enabled: true, PrimaryKey: key, Validity: 24 * time.Hour}}
+	return &catalog.Domain{Rules: catalog.Rules{Auth: catalog.Auth{Enabled: true, PrimaryKey: key, Validity: catalog.DefaultValidity}}}
 }
 
 // DomainOf returns the domain that a URL belongs to: the one that it names, else
@@ -25,7 +24,7 @@ func DomainOf(s *catalog.Snapshot, raw string, publish bool, o Order) (*catalog.
 	if err != nil {
 		return nil, fmt.Errorf("read URL: %w", err)
 	}
-	if d := first(s, func(d *catalog.Domain) bool { return strings.EqualFold(d.Name, u.Hostname()) }); d != nil {
+	if d := s.Domain(strings.ToLower(u.Hostname())); d != nil {
 		return d, nil
 	}
 	in, out, err := pair(s, o.Domain)

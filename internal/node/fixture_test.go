@@ -111,7 +111,7 @@ func (r *running) links(t *testing.T, stream string) links.Set {
 }
 
 func (r *running) linksOver(tls bool, stream string) (links.Set, error) {
-	return links.Make(r.domains, r.place("127.0.0.1", tls), links.Order{App: "live", Stream: stream, At: time.Now()})
+	return links.Make(r.catalog.Snapshot(), r.place("127.0.0.1", tls), links.Order{App: "live", Stream: stream, At: time.Now()})
 }
 
 // insecure makes ask take certificates that nobody has signed.

@@ -41,7 +41,7 @@ func (n *node) place(host string, tls bool) links.Place {
 // demo's are on its page.
 func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
 	order := links.Order{App: demoApp, Stream: mineStream, At: now}
-	set, err := links.Make(n.domains, n.place("", false), order)
+	set, err := links.Make(n.catalog.Snapshot(), n.place("", false), order)
 	if err != nil {
 		return banner.Facts{}, err
 	}
@@ -60,7 +60,7 @@ func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
 	https := ":" + strconv.Itoa(port(n.open.https)) + "/"
 	f.Pages = append(f.Pages, "https://localhost"+https)
 	host := outsideHost(n.cfg)
-	other, err := links.Make(n.domains, n.place(host, true), order)
+	other, err := links.Make(n.catalog.Snapshot(), n.place(host, true), order)
 	if err != nil {
 		return banner.Facts{}, err
 	}
@@ -71,7 +71,7 @@ func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
 // demoRuns says whether the demo is published: it is wanted, and the default
 // domain takes RTMP.
 func (n *node) demoRuns() bool {
-	home := n.domains.Find("localhost", catalog.Streaming)
+	home := n.catalog.Snapshot().Find("localhost", catalog.Streaming)
 	return n.cfg.Demo && (home == nil || home.Mode != catalog.HalfSecond)
 }
 
@@ -82,7 +82,7 @@ func (n *node) demoURL(now time.Time) (string, error) {
 	if at.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	set, err := links.Make(n.domains, links.Place{Host: host, HTTP: 80, RTMP: at.Port},
+	set, err := links.Make(n.catalog.Snapshot(), links.Place{Host: host, HTTP: 80, RTMP: at.Port},
 		links.Order{App: demoApp, Stream: demoStream, At: now, Life: 100 * 365 * 24 * time.Hour})
 	return set.Publish.RTMP, err
 }
@@ -113,7 +113,7 @@ func (n *node) console() console.Config {
 
 // halfSecond says whether what is played from host is in that mode.
 func (n *node) halfSecond(host string) bool {
-	d := n.domains.Find(host, catalog.Streaming)
+	d := n.catalog.Snapshot().Find(host, catalog.Streaming)
 	return d != nil && d.Mode == catalog.HalfSecond
 }
 
@@ -122,14 +122,14 @@ func (n *node) halfSecond(host string) bool {
 // somebody's own, and no key to it is given away. A host that is no domain has
 // it, so that the page tries and shows why it is refused.
 func (n *node) hasDemo(host string) bool {
-	d, home := n.domains.Find(host, catalog.Streaming), n.domains.Find("localhost", catalog.Streaming)
+	d, home := n.catalog.Snapshot().Find(host, catalog.Streaming), n.catalog.Snapshot().Find("localhost", catalog.Streaming)
 	return d == nil || home != nil && d.Main == home.Main
 }
 
 // playTokens signs the demo's paths with the key of the domain that a request
 // to host belongs to; both are empty where nothing needs to be signed.
 func (n *node) playTokens(host, path string) (token, flvToken string) {
-	d := n.domains.Find(host, catalog.Streaming)
+	d := n.catalog.Snapshot().Find(host, catalog.Streaming)
 	if d == nil || !d.Auth.Enabled {
 		return "", ""
 	}

@@ -18,7 +18,7 @@ import (
 type listeners struct{ http, https, rtmp, rtmps, admin net.Listener }
 
 // listen opens them all or none.
-func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*listeners, error) {
+func listen(cfg config.Config, dir *datadir.Dir, domains func() *catalog.Snapshot) (*listeners, error) {
 	l := &listeners{}
 	open := func(flag, addr string, to *net.Listener) error {
 		var err error
@@ -46,7 +46,7 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 	if l.https == nil && l.rtmps == nil {
 		return l, nil
 	}
-	cert, err := dir.Certificate(certificateNames(domains), certificateIPs(cfg), time.Now())
+	cert, err := dir.Certificate(certificateNames(domains()), certificateIPs(cfg), time.Now())
 	if err != nil {
 		l.close()
 		return nil, err
@@ -54,13 +54,24 @@ func listen(cfg config.Config, dir *datadir.Dir, domains *catalog.Snapshot) (*li
 	secure := func(to *net.Listener, protocols ...string) {
 		if *to != nil {
 			*to = tls.NewListener(*to, &tls.Config{
-				Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: protocols,
+				MinVersion: tls.VersionTLS12, NextProtos: protocols, GetCertificate: certificateOf(domains, &cert),
 			})
 		}
 	}
 	secure(&l.https, "h2", "http/1.1")
 	secure(&l.rtmps)
 	return l, nil
+}
+
+// certificateOf serves the certificate of the domain that a client names, else
+// the node's own.
+func certificateOf(domains func() *catalog.Snapshot, own *tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if c := domains().CertificateFor(hello.ServerName); c != nil {
+			return c, nil
+		}
+		return own, nil
+	}
 }
 
 // plain puts the usual reasons why a port cannot be opened into plain words.
@@ -84,9 +95,15 @@ func (l *listeners) close() {
 	}
 }
 
+// mostNames is how many names the self-signed certificate is for at most.
+const mostNames = 100
+
 func certificateNames(domains *catalog.Snapshot) []string {
 	names := []string{"localhost"}
-	for _, d := range domains.Domains {
+	for _, d := range domains.Domains() {
+		if len(names) == mostNames {
+			break // a certificate with thousands of names would fit no handshake
+		}
 		names = append(names, d.Name)
 	}
 	return names

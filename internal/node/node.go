@@ -56,7 +56,7 @@ func Run(ctx context.Context, version string, cfg config.Config, out io.Writer, 
 type node struct {
 	cfg      config.Config
 	log      *slog.Logger
-	domains  *catalog.Snapshot
+	catalog  *datadir.Catalog
 	open     *listeners
 	hub      *live.Hub
 	rtc      *rtc.Server
@@ -75,28 +75,24 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	domains, err := dir.Domains()
-	if err != nil {
-		return nil, err
-	}
 	token, err := dir.AdminToken()
 	if err != nil {
 		return nil, err
 	}
-	if cfg.NoAuth {
-		domains = datadir.Unsigned(domains)
+	all, err := dir.Catalog(context.Background(), catalog.Options{Adjust: adjust(cfg), Quota: cfg.DomainQuota, Now: time.Now, Log: log})
+	if err != nil {
+		return nil, err
 	}
-	if m := cfg.Mode(); m != "" {
-		domains = datadir.WithMode(domains, m)
-	}
-	n := &node{cfg: cfg, log: log, domains: domains, registry: prometheus.NewRegistry(), token: token}
+	n := &node{cfg: cfg, log: log, catalog: all, registry: prometheus.NewRegistry(), token: token}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if n.open, err = listen(cfg, dir, domains); err != nil {
+	if n.open, err = listen(cfg, dir, all.Snapshot); err != nil {
+		all.Close()
 		return nil, err
 	}
 	n.rtc, err = rtc.Listen(rtc.Config{Addr: cfg.RTCAddr, IPs: cfg.RTCIPs}, log, rtc.NewMetrics(n.registry))
 	if err != nil {
 		n.open.close()
+		all.Close()
 		return nil, plain("rtc-addr", cfg.RTCAddr, err)
 	}
 	n.hub = live.NewHub(live.Options{
@@ -106,7 +102,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
 	}))
-	door := admit.New(func() *catalog.Snapshot { return n.domains }, n.hub, time.Now, log)
+	door := admit.New(all.Snapshot, n.hub, time.Now, log)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	if err := n.listenSRT(door); err != nil {
 		n.close()
@@ -134,7 +130,13 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 			return err
 		}
 	}
+	defer n.catalog.Close()
+	if err := n.catalog.Announce(n.open.admin.Addr().String()); err != nil {
+		n.close()
+		return err
+	}
 	all, failed := errgroup.WithContext(ctx)
+	all.Go(func() error { return n.catalog.Run(rooms) })
 	all.Go(func() error { return n.rtc.Serve(rooms) })
 	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp, catalog.RTMP) })
 	if n.srt != nil {
@@ -197,6 +199,7 @@ func (n *node) close() {
 		_ = n.srt.Serve(done)
 	}
 	n.hub.Close()
+	n.catalog.Close()
 }
 
 // listenSRT opens the SRT port, unless it is off.
@@ -213,4 +216,20 @@ func (n *node) listenSRT(door *admit.Admit) error {
 // page is the handler of the player page.
 func (n *node) page() http.Handler {
 	return console.Handler(n.console())
+}
+
+// adjust is what the boot configuration makes of the default domains, whatever
+// the catalog says.
+func adjust(cfg config.Config) func(*catalog.Domain) {
+	return func(d *catalog.Domain) {
+		if !d.Default {
+			return
+		}
+		if cfg.NoAuth {
+			d.Auth.Enabled = false
+		}
+		if m := cfg.Mode(); m != "" && d.Role == catalog.Streaming {
+			d.Mode = m
+		}
+	}
 }

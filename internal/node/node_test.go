@@ -339,10 +339,10 @@ func TestDemoIsOfTheDefaultDomain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.close()
-	n.domains.Domains = append(n.domains.Domains, catalog.Domain{
-		Name: "play.own.test", Role: catalog.Streaming, Main: "play.own.test",
-		Auth: catalog.Auth{Enabled: true, PrimaryKey: "own", Validity: time.Hour},
-	})
+	own := catalog.Domain{Name: "play.own.test", Role: catalog.Streaming}
+	if err := n.catalog.AddDomain(t.Context(), "test", own); err != nil {
+		t.Fatal(err)
+	}
 	for host, want := range map[string]struct{ on, keys bool }{
 		"localhost:8080": {true, true}, "192.0.2.1": {true, true}, "play.localhost": {true, true},
 		"play.own.test": {false, false}, "none.test": {true, false},

@@ -17,7 +17,7 @@ import (
 // /demo.json?app=live&stream=name, or nil. Keys to publish are for who sits at
 // this machine; where none are needed, everybody may have the addresses.
 func (n *node) publishing(r *http.Request) *console.Publish {
-	in := n.domains.Find(r.Host, catalog.Ingest)
+	in := n.catalog.Snapshot().Find(r.Host, catalog.Ingest)
 	if in == nil || in.Auth.Enabled && !atThisMachine(r) {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (n *node) publishing(r *http.Request) *console.Publish {
 		return nil
 	}
 	// Host and scheme do not matter: pages are given paths.
-	set, err := links.Make(n.domains, links.Place{Host: "localhost", HTTP: 80},
+	set, err := links.Make(n.catalog.Snapshot(), links.Place{Host: "localhost", HTTP: 80},
 		links.Order{App: app, Stream: stream, Domain: in.Name, At: time.Now()})
 	if err != nil {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"millrace/internal/console"
+	"millrace/internal/datadir"
 )
 
 // webServer is one HTTP server and what it listens on.
@@ -124,6 +125,8 @@ func adminMux(n *node) http.Handler {
 	})
 	inside := http.NewServeMux()
 	inside.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
+	inside.HandleFunc("GET "+datadir.CatalogPath, n.exportCatalog)
+	inside.HandleFunc("PUT "+datadir.CatalogPath, n.importCatalog)
 	inside.HandleFunc("GET /debug/pprof/", pprof.Index)
 	inside.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	inside.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

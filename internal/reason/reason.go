@@ -29,6 +29,11 @@ const (
 	Taken         Reason = "taken"          // somebody else publishes it
 	Auth          Reason = "auth"           // URL signature
 	UnknownDomain Reason = "unknown_domain" // no such domain, or of the other type
+	DomainOffline Reason = "domain_offline" // the domain is switched off
+	Referer       Reason = "referer"        // the page's site is not to use the domain
+	Address       Reason = "address"        // the client's address is not to use the domain
+	Prohibited    Reason = "prohibited"     // the domain does not take this protocol
+	Forbidden     Reason = "forbidden"      // the operator forbids this stream to be published
 	BadName       Reason = "bad_name"       // app or stream name
 	BadRequest    Reason = "bad_request"    // could not be parsed
 	Codec         Reason = "codec"          // no codec in common
