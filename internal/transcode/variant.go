@@ -23,6 +23,7 @@ type variant struct {
 	converter    *converter
 	process      *process
 	stopProcess  func()
+	held         held
 
 	mu     sync.Mutex // process and pump take turns
 	pub    *live.Publisher
@@ -50,9 +51,10 @@ func (v *variant) run(ctx context.Context) error {
 	v.choose(ctx)
 	defer v.take("")
 	for {
-		f, err := v.source.Next(ctx)
+		f, err := v.next(ctx)
 		if err != nil {
 			v.stop()
+			_ = v.write(v.held.all()...)
 			_ = v.write(v.voice.finish()...) // the source's end is what counts
 			return err
 		}
@@ -148,7 +150,7 @@ func (v *variant) convert(ctx context.Context, f *media.Frame) error {
 			}
 			return v.convert(ctx, f)
 		}
-		return v.write(out...)
+		return v.hold(out)
 	case pathProcess:
 		if !v.process.push(f) {
 			v.unheard(reason.QueueFull)

@@ -24,7 +24,7 @@ func (v *variant) choose(ctx context.Context) {
 	v.stop()
 	// What is still on its way dies away before the new sound begins. A lost
 	// right to publish shows at the next frame.
-	_ = v.write(v.voice.finish()...)
+	_ = v.write(append(v.held.all(), v.voice.finish()...)...)
 	switch {
 	case v.audio == nil:
 		v.take(pathNone)
