@@ -1,7 +1,6 @@
 package rtc
 
 import (
-	"context"
 	"maps"
 	"time"
 
@@ -47,28 +46,6 @@ type Detail struct {
 }
 
 var phaseNames = map[phase]string{awaitKey: "waiting", catchUp: "catching_up", liveEdge: "live", paced: "paced", audioOnly: "audio_only"}
-
-// Detail returns what is known of the viewer with a session id. It waits for
-// the viewer's shard, as long as ctx lives. ok is false where there is no such
-// viewer.
-func (s *Server) Detail(ctx context.Context, id string) (d Detail, ok bool) {
-	s.mu.RLock()
-	ses := s.ids[id]
-	s.mu.RUnlock()
-	if ses == nil || ses.viewer == nil {
-		return Detail{}, false
-	}
-	answer := make(chan Detail, 1)
-	if !ses.viewer.shard.request(command{kind: cmdDetail, viewer: ses.viewer, detail: answer}) {
-		return Detail{}, false
-	}
-	select {
-	case d = <-answer:
-		return d, true
-	case <-ctx.Done():
-		return Detail{}, false
-	}
-}
 
 // detail is called by the viewer's shard.
 func (v *viewer) detail(now int64) Detail {

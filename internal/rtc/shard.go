@@ -45,7 +45,7 @@ const (
 	cmdNACK
 	cmdPLI
 	cmdEstimate
-	cmdDetail
+	cmdDetails
 )
 
 // command is what the room asks of a shard.
@@ -55,9 +55,10 @@ type command struct {
 	why    reason.Reason
 	ssrc   uint32
 	lost   []uint16
-	// Of cmdEstimate, in bit/s, and of cmdDetail.
+	// Of cmdEstimate, in bit/s, and of cmdDetails.
 	estimate float32
-	detail   chan<- Detail
+	viewers  []*viewer
+	details  chan<- map[*viewer]Detail // has room
 }
 
 const (
@@ -172,8 +173,8 @@ func (sh *shard) obey() {
 			sh.keyFrame(c.viewer, now)
 		case cmdEstimate:
 			c.viewer.link.said = float64(c.estimate)
-		case cmdDetail:
-			c.detail <- c.viewer.detail(now)
+		case cmdDetails:
+			c.details <- sh.details(c.viewers, now)
 		}
 		sh.work[i] = command{}
 	}
