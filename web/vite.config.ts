@@ -24,7 +24,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      input: ['index.html', 'publish.html', 'calibrate.html'],
+      input: ['index.html', 'publish.html', 'calibrate.html', 'viewers.html'],
       output: {
         // The library stays as it is when a page changes.
         codeSplitting: { groups: [{ name: 'svelte', test: /node_modules[\\/](svelte|esm-env|clsx)[\\/]/ }] },

@@ -132,6 +132,10 @@ func adminMux(n *node) http.Handler {
 	inside.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	inside.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	inside.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	pages := console.AdminHandler(console.AdminConfig{Viewers: n.viewers})
+	for _, p := range console.AdminPatterns() {
+		inside.Handle(p, pages)
+	}
 	mux.Handle("/", locked(n.token, inside))
 	return mux
 }

@@ -20,11 +20,15 @@ type Viewing struct {
 // Which says which viewers are meant; what is "" does not matter.
 type Which struct {
 	ID     string // of the session
-	Stream string // its name, as in the log
+	Stream string // its name, as in the log; that of a source means its variants, too
 }
 
 func (w Which) is(ses *session) bool {
-	return ses.viewer != nil && (w.ID == "" || ses.id == w.ID) && (w.Stream == "" || ses.reader.Name().String() == w.Stream)
+	if ses.viewer == nil || w.ID != "" && ses.id != w.ID {
+		return false
+	}
+	n := ses.reader.Name()
+	return w.Stream == "" || n.String() == w.Stream || n.Source().String() == w.Stream
 }
 
 // Viewers returns up to most viewers, the longest there first, and how many
