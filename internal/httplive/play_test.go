@@ -359,3 +359,21 @@ func TestFileBeginsLikeFLV(t *testing.T) {
 	}
 	p.Close(reason.ClosedByPeer)
 }
+
+// TestEnhancedVideoIsPlayed plays what FLV carries in the enhanced form only.
+func TestEnhancedVideoIsPlayed(t *testing.T) {
+	s := newStage(t, stageOptions{config: unhurried})
+	video := &media.Track{Kind: media.Video, Codec: media.VP9, Width: 322, Height: 242}
+	key, inter := []byte{0x82, 0x49, 0x83, 0x42, 0, 0x14, 0x10, 0x0f, 0x16, 4}, []byte{0x86, 0, 1}
+	p := s.publish(t, video, nil)
+	write(t, p, &media.Frame{Track: video, Key: true, Data: key})
+	r, _ := s.get(t)
+	write(t, p, &media.Frame{Track: video, DTS: 40e6, PTS: 40e6, Data: inter})
+	got := next(t, r, 2)
+	if f := got[0]; !f.Key || f.Track.Codec != media.VP9 || f.Track.Width != 322 || !bytes.Equal(f.Data, key) {
+		t.Errorf("first frame is %+v", f)
+	}
+	if f := got[1]; f.Key || f.DTS-got[0].DTS != 40e6 || !bytes.Equal(f.Data, inter) {
+		t.Errorf("second frame is %+v", f)
+	}
+}

@@ -20,8 +20,9 @@ type Frame struct {
 	Discardable bool
 	// Discontinuity marks the first frame after a change of publisher.
 	Discontinuity bool
-	// Data is, for H264, NAL units each behind a 4-byte big-endian length,
-	// parameter sets and access unit delimiters left out; for AAC one raw
+	// Data is, for H264 and H265, NAL units each behind a 4-byte big-endian
+	// length, parameter sets and access unit delimiters left out; for AV1 a
+	// temporal unit of units with sizes, without delimiter; for VP9 one frame; for AAC one raw
 	// access unit without ADTS; for Opus one packet (RFC 6716).
 	Data []byte
 }

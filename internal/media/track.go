@@ -48,7 +48,8 @@ type Track struct {
 	// Video.
 	Width, Height int
 	// Params are the parameter sets of H264 (SPS first) or H265 (VPS, SPS,
-	// PPS), each a NAL unit without start code or length.
+	// PPS), each a NAL unit without start code or length; of AV1, the sequence
+	// header without its size.
 	Params [][]byte
 	// Reorder says that the sequence may hold pictures whose presentation
 	// order differs from decode order (B-frames).
@@ -58,6 +59,7 @@ type Track struct {
 	SampleRate int // Hz, of the decoded sound (HE-AAC: after SBR)
 	Channels   int
 	// Config is the AAC AudioSpecificConfig (ISO 14496-3) or the OpusHead
-	// (RFC 7845); empty for Opus sources that bring none.
+	// (RFC 7845), empty for Opus sources that bring none. Of VP9 it is the
+	// VPCodecConfigurationRecord with version and flags, if there is one.
 	Config []byte
 }

@@ -61,6 +61,6 @@ const (
 	UnsupportedMsg Reason = "unsupported_msg" // a message or codec that is passed over
 	Lost           Reason = "lost"            // never came, although it was asked for again
 	Late           Reason = "late"            // came after what follows it was used
-	Layer          Reason = "layer"           // of a simulcast layer that is not forwarded
+	Layer          Reason = "layer"           // of a simulcast layer, or a further track, that is not forwarded
 	Duplicate      Reason = "duplicate"       // was taken before
 )

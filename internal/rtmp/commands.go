@@ -10,7 +10,9 @@ import (
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 
 	"millrace/internal/catalog"
+	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
 
@@ -53,6 +55,24 @@ func (c *conn) command(ctx context.Context, cmd command) error {
 	return nil // results, pause and seek, which a live stream has none of, and calls that ask for no answer
 }
 
+// enhancedVideo is what only the enhanced form has.
+var enhancedVideo = []media.Codec{media.H265, media.AV1, media.VP9}
+
+// Bits of capsEx (Enhanced RTMP v2, CapsExMask).
+const (
+	capsMultitrack = 2
+	capsModEx      = 4
+	capsNanos      = 8
+)
+
+// forwarded says that codecs can be forwarded (FourCcInfoMask).
+func forwarded(fours ...string) (o amf0.Object) {
+	for _, four := range fours {
+		o = append(o, amf0.ObjectEntry{Key: four, Value: float64(4)})
+	}
+	return o
+}
+
 // connect answers by the greeting that clients wait for.
 func (c *conn) connect(cmd command) error {
 	if c.connected {
@@ -68,7 +88,10 @@ func (c *conn) connect(cmd command) error {
 		return c.reject(cmd, refused(reason.BadRequest, "the URL is too long"))
 	}
 	c.app, c.tcURL, c.connected = app, tcURL, true
-	c.takesOpus = takes(about, "Opus")
+	c.about = about
+	for _, codec := range enhancedVideo {
+		c.enhanced = c.enhanced || takes(about, flv.FourCC(codec))
+	}
 
 	if err := c.control(rtmpchunk.TypeWindowAckSize, binary.BigEndian.AppendUint32(nil, windowSize)); err != nil {
 		return err
@@ -86,9 +109,10 @@ func (c *conn) connect(cmd command) error {
 		},
 		append(status("status", codeConnected, "Connection succeeded."),
 			amf0.ObjectEntry{Key: "objectEncoding", Value: float64(0)},
-			// Enhanced RTMP v2: what can be forwarded.
-			amf0.ObjectEntry{Key: "videoFourCcInfoMap", Value: amf0.Object{{Key: "avc1", Value: float64(4)}}},
-			amf0.ObjectEntry{Key: "audioFourCcInfoMap", Value: amf0.Object{{Key: "Opus", Value: float64(4)}, {Key: "mp4a", Value: float64(4)}}},
+			amf0.ObjectEntry{Key: "fourCcList", Value: amf0.StrictArray{"avc1", "hvc1", "av01", "vp09", "Opus", "mp4a"}},
+			amf0.ObjectEntry{Key: "videoFourCcInfoMap", Value: forwarded("avc1", "hvc1", "av01", "vp09")},
+			amf0.ObjectEntry{Key: "audioFourCcInfoMap", Value: forwarded("Opus", "mp4a")},
+			amf0.ObjectEntry{Key: "capsEx", Value: float64(capsMultitrack | capsModEx | capsNanos)},
 		))
 	if err != nil {
 		return err

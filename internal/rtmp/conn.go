@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/handshake"
 
 	"millrace/internal/catalog"
@@ -52,10 +53,11 @@ type conn struct {
 	greeted   bool // the handshake is done
 	connected bool
 	fcPublish bool
-	leaving   bool   // the publisher has said goodbye
-	stream    uint32 // message stream that publishes or plays
-	takesOpus bool
-	asked     time.Time // when the connection was accepted
+	leaving   bool        // the publisher has said goodbye
+	stream    uint32      // message stream that publishes or plays
+	about     amf0.Object // of connect
+	enhanced  bool        // it lists video of the enhanced form
+	asked     time.Time   // when the connection was accepted
 
 	address   address
 	publisher *live.Publisher

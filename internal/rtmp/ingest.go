@@ -80,17 +80,25 @@ func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Kind == flv.BodyConfig {
+	other := t.Codec != media.H264
+	switch {
+	case t.Kind == flv.BodyConfig && other:
+		return in.video.body(t)
+	case t.Kind == flv.BodyConfig:
 		return nil, in.video.configure(t.Payload)
-	}
-	if t.Kind != flv.BodyMedia {
+	case t.Kind != flv.BodyMedia:
 		in.noteEmpty(t.Kind)
 		return nil, nil
 	}
 	if t.CTS < 0 || t.CTS > maxComposition {
 		t.CTS = 0
 	}
-	f, err := in.video.frame(t.Payload, t.CTS)
+	var f *media.Frame
+	if other {
+		f, err = in.video.body(t)
+	} else {
+		f, err = in.video.frame(t.Payload, t.CTS)
+	}
 	if err != nil {
 		in.drop(reason.Protocol)
 		if in.broken++; in.broken >= maxBroken {
@@ -100,7 +108,8 @@ func (in *ingest) videoFrame(body []byte) (*media.Frame, error) {
 	}
 	in.broken = 0
 	if f != nil {
-		f.PTS = media.Time(t.CTS) * 1e6 // its DTS is still 0
+		f.DTS = media.Time(t.Nanos) // the rest of it comes later
+		f.PTS = f.DTS + media.Time(t.CTS)*1e6
 	}
 	return f, nil
 }
@@ -120,7 +129,9 @@ func (in *ingest) audioFrame(body []byte) (*media.Frame, error) {
 	f := in.audio.frame(t.Codec, t.Payload)
 	if f == nil {
 		in.drop(reason.UnsupportedMsg)
+		return nil, nil
 	}
+	f.DTS, f.PTS = media.Time(t.Nanos), media.Time(t.Nanos)
 	return f, nil
 }
 
@@ -131,7 +142,7 @@ func (in *ingest) write(f *media.Frame, timestamp uint32, now time.Time) error {
 	if corrected != timeline.None {
 		in.drop(reason.Reason(corrected))
 	}
-	f.DTS = dts
+	f.DTS += dts
 	f.PTS += dts
 	f.Arrived = now.UnixNano()
 	if !in.begun {
@@ -195,8 +206,11 @@ func (in *ingest) metadata(m rtmpchunk.Message) {
 
 // noteEmpty counts a message without media, if there was something in it.
 func (in *ingest) noteEmpty(kind flv.BodyKind) {
-	if kind == flv.BodyPassed {
+	switch kind {
+	case flv.BodyPassed:
 		in.drop(reason.UnsupportedMsg)
+	case flv.BodyOther:
+		in.drop(reason.Layer)
 	}
 }
 

@@ -16,12 +16,15 @@ import (
 	"millrace/internal/catalog"
 	"millrace/internal/feed"
 	"millrace/internal/live"
+	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
 
 // player is what a connection that plays has more than others.
 type player struct {
+	set  *feed.Set
 	feed *feed.Feed
 	out  *feed.Conn
 	wish feed.Wish
@@ -57,27 +60,42 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,
 	}}
 	asked := func(key string) string { return option(c.app, c.tcURL, name, key) }
-	w.Opus = c.takesOpus || asked("audio") == "opus"
+	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || asked("audio") == "opus"
 	w.OnlyArguments(asked("onlyaudio"), asked("onlyvideo"))
 	source, _, err := c.server.admission.Play(ctx, w.Request, "")
 	if err != nil {
 		return fmt.Errorf("admit viewer: %w", err)
 	}
 	video, audio := source.Tracks()
-	if err := feed.Fits(renderer{}, w.Wanted(video), w.Wanted(audio)); err != nil {
+	set, err := c.choose(w.Wanted(video), w.Wanted(audio), asked("enhanced") == "1")
+	if err != nil {
 		source.Close()
 		return err
 	}
-	f, err := c.server.feeds.Join(ctx, w, source)
+	f, err := set.Join(ctx, w, source)
 	if err != nil {
 		return err
 	}
 	if err := c.startPlay(cmd); err != nil {
-		c.server.feeds.Part(f)
+		set.Part(f)
 		return err
 	}
-	c.player = &player{feed: f, wish: w}
+	c.player = &player{set: set, feed: f, wish: w}
 	return nil
+}
+
+// choose returns the feeds that the player can decode the streams of. One that
+// says with connect what it takes of the enhanced form is believed; any may
+// ask for it by the URL.
+func (c *conn) choose(video, audio *media.Track, asked bool) (*feed.Set, error) {
+	r, set := renderer{enhanced: asked || c.enhanced}, c.server.plain
+	if r.enhanced {
+		set = c.server.enhanced
+	}
+	if video != nil && video.Codec != media.H264 && flv.Carries(video) && !asked && !takes(c.about, flv.FourCC(video.Codec)) {
+		return nil, refused(reason.Codec, fmt.Sprintf("the stream's video is %s, which this player does not list in connect (fourCcList): add enhanced=1 to the URL if it can play it", video.Codec))
+	}
+	return set, feed.Fits(r, video, audio)
 }
 
 // startPlay tells the client that media follows.
@@ -109,7 +127,7 @@ func (c *conn) startPlay(cmd command) error {
 // says.
 func (c *conn) stage(ctx context.Context) error {
 	s := c.server
-	defer s.feeds.Part(c.player.feed)
+	defer c.player.set.Part(c.player.feed)
 	proto := string(c.protocol)
 	gauge := s.metrics.players.WithLabelValues(proto)
 	gauge.Inc()

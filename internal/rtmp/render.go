@@ -22,9 +22,13 @@ const (
 )
 
 // renderer renders media as chunks on messageStream.
-type renderer struct{}
+type renderer struct {
+	enhanced bool // for players that know the enhanced form of video
+}
 
-func (renderer) Carries(t *media.Track) bool { return flv.Carries(t) }
+func (r renderer) Carries(t *media.Track) bool {
+	return flv.Carries(t) && (r.enhanced || t.Kind == media.Audio || t.Codec == media.H264)
+}
 
 // Prelude tells what is to come.
 func (renderer) Prelude(video, audio *media.Track) []byte {

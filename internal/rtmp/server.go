@@ -81,7 +81,8 @@ func (c Config) limits() rtmpchunk.Limits {
 
 // Server serves RTMP publishers and players.
 type Server struct {
-	feeds     *feed.Set
+	plain     *feed.Set // for players of H264 alone
+	enhanced  *feed.Set // for those of more
 	config    Config
 	admission Admission
 	log       *slog.Logger
@@ -91,12 +92,15 @@ type Server struct {
 // New returns a Server. It starts nothing.
 func New(cfg Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
 	cfg = cfg.withDefaults()
+	feeds := func(r renderer) *feed.Set {
+		return &feed.Set{
+			Admission: adm, Renderer: r, Log: log, OnDrop: m.skip,
+			StartTimeout: cfg.PublishTimeout, MaxAge: cfg.MaxAge,
+		}
+	}
 	return &Server{
 		config: cfg, admission: adm, log: log, metrics: m,
-		feeds: &feed.Set{
-			Admission: adm, Renderer: renderer{}, Log: log, OnDrop: m.skip,
-			StartTimeout: cfg.PublishTimeout, MaxAge: cfg.MaxAge,
-		},
+		plain: feeds(renderer{}), enhanced: feeds(renderer{enhanced: true}),
 	}
 }
 

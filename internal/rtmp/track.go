@@ -9,11 +9,13 @@ import (
 	"millrace/internal/codec/h264"
 	"millrace/internal/codec/opus"
 	"millrace/internal/media"
+	"millrace/internal/wire/flv"
 )
 
 // videoTrack makes frames of video tags.
 type videoTrack struct {
 	track      *media.Track
+	enhanced   flv.EnhancedVideo
 	lengthSize int
 }
 
@@ -28,7 +30,7 @@ func (v *videoTrack) configure(avcC []byte) error {
 		return fmt.Errorf("read video configuration: %w", err)
 	}
 	v.lengthSize = c.LengthSize
-	if params := c.Params(); v.track == nil || !slices.EqualFunc(v.track.Params, params, bytes.Equal) {
+	if params := c.Params(); v.track == nil || v.track.Codec != media.H264 || !slices.EqualFunc(v.track.Params, params, bytes.Equal) {
 		v.describe(params, sps)
 	}
 	return nil
@@ -37,7 +39,7 @@ func (v *videoTrack) configure(avcC []byte) error {
 // describe begins a new track. Where its SPS says nothing about reordering,
 // what was seen so far holds on.
 func (v *videoTrack) describe(params [][]byte, sps h264.SPS) {
-	reorder := sps.Reorders() || sps.MaxReorder < 0 && v.track != nil && v.track.Reorder
+	reorder := sps.Reorders() || sps.MaxReorder < 0 && v.track != nil && v.track.Codec == media.H264 && v.track.Reorder
 	v.track = &media.Track{
 		Kind: media.Video, Codec: media.H264, Params: params,
 		Width: sps.Width, Height: sps.Height, Reorder: reorder,
@@ -47,7 +49,7 @@ func (v *videoTrack) describe(params [][]byte, sps h264.SPS) {
 // frame makes the frame of a video tag's payload, which it takes over; nil when
 // there is no picture in it or nothing to decode it with.
 func (v *videoTrack) frame(payload []byte, cts int32) (*media.Frame, error) {
-	if v.track == nil {
+	if v.track == nil || v.track.Codec != media.H264 {
 		return nil, nil
 	}
 	u, err := h264.ParseUnit(payload, v.lengthSize)
@@ -66,6 +68,19 @@ func (v *videoTrack) frame(payload []byte, cts int32) (*media.Frame, error) {
 		v.track = &reordered
 	}
 	return &media.Frame{Track: v.track, Key: u.Key, Discardable: u.Discardable, Data: u.Data}, nil
+}
+
+// body is configure or frame for what only the enhanced form has.
+func (v *videoTrack) body(b flv.Body) (f *media.Frame, err error) {
+	if b.Kind == flv.BodyConfig {
+		err = v.enhanced.Configure(b.Codec, b.Payload)
+	} else {
+		f, err = v.enhanced.Frame(b)
+	}
+	if t := v.enhanced.Track(); t != nil {
+		v.track = t
+	}
+	return f, err
 }
 
 // merge takes parameter sets that came among a picture's NAL units. An SPS that

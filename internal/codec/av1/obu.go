@@ -14,6 +14,22 @@ func Type(obu []byte) (byte, bool) {
 	return obu[0] >> 3 & 15, true
 }
 
+// Types of units that begin with a frame header.
+const (
+	typeFrameHeader = 3
+	typeFrame       = 6
+)
+
+// IsKey says of a unit whether it begins a key frame, and whether it can tell.
+// It is given its header and what is behind header and size (section 5.9.2; of
+// still pictures with a reduced header it does not know).
+func IsKey(header byte, payload []byte) (key, tells bool) {
+	if t := header >> 3 & 15; t != typeFrameHeader && t != typeFrame || len(payload) == 0 {
+		return false, false
+	}
+	return payload[0]&0xe0 == 0, true // no show_existing_frame, frame_type is KEY_FRAME
+}
+
 // Size reads a number of bytes (leb128, section 4.10.5), and how many bytes it
 // takes itself. It is false when it is cut off, or beyond 32 bits.
 func Size(b []byte) (size, n int, ok bool) {

@@ -16,6 +16,7 @@ const (
 	BodyConfig                 // parameters of the decoder
 	BodyMedia                  // one access unit
 	BodyPassed                 // something that is passed over
+	BodyOther                  // of another track than the first
 )
 
 // Body is the body of an audio or video tag, which is that of an RTMP message,
@@ -25,6 +26,7 @@ type Body struct {
 	Kind    BodyKind
 	Codec   media.Codec
 	CTS     int32  // ms, PTS - DTS
+	Nanos   int32  // to be added to the timestamp, less than a millisecond
 	Payload []byte // part of what was parsed
 }
 
@@ -36,7 +38,7 @@ type CodecError struct {
 
 func (e *CodecError) Error() string {
 	if e.Kind == media.Video {
-		return fmt.Sprintf("video codec %s is not taken, only H264", e.Codec)
+		return fmt.Sprintf("video codec %s is not taken, only H264, and HEVC, AV1 and VP9 in the enhanced form", e.Codec)
 	}
 	return fmt.Sprintf("audio codec %s is not taken, only AAC and Opus", e.Codec)
 }
@@ -75,27 +77,48 @@ func ParseVideo(b []byte) (Body, error) {
 }
 
 func parseExVideo(b []byte) (Body, error) {
-	packet, rest, ok := skipModEx(b[0]&15, b[1:])
-	command := b[0]>>4&7 == frameCommand && packet != exMetadata
-	if !ok || command || packet == exMultitrack || packet == exMetadata || len(rest) < 4 {
-		return Body{Kind: BodyPassed}, nil // further tracks come beside the first one, which has its own messages
+	packet, rest, nanos, ok := modEx(b[0]&15, b[1:])
+	frame := b[0] >> 4 & 7
+	if !ok || packet == exMetadata || frame == frameCommand {
+		return Body{Kind: BodyPassed}, nil
 	}
-	four, rest := string(rest[:4]), rest[4:]
-	if four != fourAVC {
+	packet, four, rest, kind := exTrack(packet, exMultitrack, rest)
+	if kind != BodyMedia {
+		return Body{Kind: kind}, nil
+	}
+	codec, ok := codecOf(four)
+	if !ok {
 		return Body{}, &CodecError{media.Video, printable(four)}
 	}
-	t := Body{Kind: BodyPassed, Codec: media.H264, Payload: rest}
+	t := Body{Kind: BodyPassed, Codec: codec, Payload: rest, Nanos: nanos}
+	timed := codec == media.H264 || codec == media.H265 // others have no composition time
 	switch {
 	case packet == packetEnd:
 		t.Kind = BodyEmpty
 	case packet == packetConfig:
 		t.Kind = BodyConfig
-	case packet == packetMedia && len(rest) >= 3:
-		t.Kind, t.CTS, t.Payload = BodyMedia, signed24(rest), rest[3:]
-	case packet == exCodedFramesX:
+	case packet == exCodedFrames && !timed, packet == exCodedFramesX:
 		t.Kind = BodyMedia
+	case packet == exCodedFrames && len(rest) >= 3:
+		t.Kind, t.CTS, t.Payload = BodyMedia, signed24(rest), rest[3:]
 	}
 	return t, nil
+}
+
+// exTrack returns the packet of the first track and its codec; kind is BodyMedia
+// where there is one.
+func exTrack(packet, multitrack byte, b []byte) (kind byte, four string, rest []byte, found BodyKind) {
+	if packet == multitrack {
+		packet, four, rest, ok := firstTrack(b)
+		if !ok || packet == multitrack || packet == exModEx {
+			return 0, "", nil, BodyOther
+		}
+		return packet, four, rest, BodyMedia
+	}
+	if len(b) < 4 {
+		return 0, "", nil, BodyPassed
+	}
+	return packet, string(b[:4]), b[4:], BodyMedia
 }
 
 // ParseAudio takes an audio body apart. The error is a *CodecError.
@@ -114,18 +137,25 @@ func ParseAudio(b []byte) (Body, error) {
 }
 
 func parseExAudio(b []byte) (Body, error) {
-	packet, rest, ok := skipModEx(b[0]&15, b[1:])
-	if !ok || packet == exAudioMultitrack || len(rest) < 4 {
+	packet, rest, nanos, ok := modEx(b[0]&15, b[1:])
+	if !ok {
 		return Body{Kind: BodyPassed}, nil
 	}
-	switch four := string(rest[:4]); four {
+	packet, four, rest, kind := exTrack(packet, exAudioMultitrack, rest)
+	if kind != BodyMedia {
+		return Body{Kind: kind}, nil
+	}
+	var t Body
+	switch four {
 	case fourOpus:
-		return tagged(media.Opus, packet, rest[4:]), nil
+		t = tagged(media.Opus, packet, rest)
 	case fourAAC:
-		return tagged(media.AAC, packet, rest[4:]), nil
+		t = tagged(media.AAC, packet, rest)
 	default:
 		return Body{}, &CodecError{media.Audio, printable(four)}
 	}
+	t.Nanos = nanos
+	return t, nil
 }
 
 func tagged(codec media.Codec, packet byte, payload []byte) Body {
@@ -141,12 +171,15 @@ func tagged(codec media.Codec, packet byte, payload []byte) Body {
 	return t
 }
 
-// skipModEx passes over the modifiers before a packet, such as a timestamp's
-// nanoseconds, which change nothing at our resolution.
-func skipModEx(packet byte, b []byte) (kind byte, rest []byte, ok bool) {
+// maxNanos is what a timestamp's offset stays below.
+const maxNanos = 1_000_000
+
+// modEx reads the modifiers before a packet, of which nanoseconds of the
+// timestamp are the only ones there are; others are passed over.
+func modEx(packet byte, b []byte) (kind byte, rest []byte, nanos int32, ok bool) {
 	for packet == exModEx {
 		if len(b) < 3 {
-			return 0, nil, false
+			return 0, nil, 0, false
 		}
 		size := int(b[0]) + 1
 		b = b[1:]
@@ -155,11 +188,16 @@ func skipModEx(packet byte, b []byte) (kind byte, rest []byte, ok bool) {
 			b = b[2:]
 		}
 		if len(b) < size+1 {
-			return 0, nil, false
+			return 0, nil, 0, false
+		}
+		if b[size]>>4 == modTimestamp && size >= 3 {
+			if n := int32(b[0])<<16 | int32(b[1])<<8 | int32(b[2]); n < maxNanos {
+				nanos = n
+			}
 		}
 		packet, b = b[size]&15, b[size+1:]
 	}
-	return packet, b, true
+	return packet, b, nanos, true
 }
 
 func signed24(b []byte) int32 {

@@ -15,28 +15,37 @@ var videoBodies = []struct {
 	want flv.Body
 	err  string
 }{
-	{"key", "\x17\x01\x00\x00\x50abc", flv.Body{flv.BodyMedia, media.H264, 80, []byte("abc")}, ""},
-	{"negative composition time", "\x27\x01\xff\xff\xffabc", flv.Body{flv.BodyMedia, media.H264, -1, []byte("abc")}, ""},
-	{"configuration", "\x17\x00\x00\x00\x00abc", flv.Body{flv.BodyConfig, media.H264, 0, []byte("abc")}, ""},
-	{"end of sequence", "\x17\x02\x00\x00\x00", flv.Body{flv.BodyEmpty, media.H264, 0, nil}, ""},
+	{"key", "\x17\x01\x00\x00\x50abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 80, Payload: []byte("abc")}, ""},
+	{"negative composition time", "\x27\x01\xff\xff\xffabc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: -1, Payload: []byte("abc")}, ""},
+	{"configuration", "\x17\x00\x00\x00\x00abc", flv.Body{Kind: flv.BodyConfig, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
+	{"end of sequence", "\x17\x02\x00\x00\x00", flv.Body{Kind: flv.BodyEmpty, Codec: media.H264, CTS: 0, Payload: nil}, ""},
 	{"command frame", "\x57\x00", flv.Body{}, ""},
 	{"empty", "", flv.Body{}, ""},
 	{"cut off", "\x17\x01\x00", flv.Body{Kind: flv.BodyPassed}, ""},
 	{"HEVC in the legacy form", "\x1c\x01\x00\x00\x00abc", flv.Body{}, "HEVC"},
 	{"Sorenson", "\x12abcd", flv.Body{}, "Sorenson H.263"},
 	{"unknown codec", "\x1fabcd", flv.Body{}, "number 15"},
-	{"enhanced configuration", "\x90avc1abc", flv.Body{flv.BodyConfig, media.H264, 0, []byte("abc")}, ""},
-	{"enhanced frame", "\x91avc1\x00\x00\x28abc", flv.Body{flv.BodyMedia, media.H264, 40, []byte("abc")}, ""},
-	{"enhanced frame without composition time", "\xa3avc1abc", flv.Body{flv.BodyMedia, media.H264, 0, []byte("abc")}, ""},
-	{"enhanced end", "\x92avc1", flv.Body{flv.BodyEmpty, media.H264, 0, nil}, ""},
+	{"enhanced configuration", "\x90avc1abc", flv.Body{Kind: flv.BodyConfig, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
+	{"enhanced frame", "\x91avc1\x00\x00\x28abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 40, Payload: []byte("abc")}, ""},
+	{"enhanced frame without composition time", "\xa3avc1abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
+	{"enhanced end", "\x92avc1", flv.Body{Kind: flv.BodyEmpty, Codec: media.H264, CTS: 0, Payload: nil}, ""},
 	{"enhanced metadata", "\x94avc1abc", flv.Body{Kind: flv.BodyPassed}, ""},
-	{"multitrack", "\x96\x01avc1abc", flv.Body{Kind: flv.BodyPassed}, ""},
-	{"modifier with nanoseconds", "\x97\x02\x00\x01\x02\x01avc1\x00\x00\x28abc", flv.Body{flv.BodyMedia, media.H264, 40, []byte("abc")}, ""},
-	{"two modifiers", "\x97\x00\x09\x07\x00\x09\x03avc1abc", flv.Body{flv.BodyMedia, media.H264, 0, []byte("abc")}, ""},
-	{"long modifier", "\x97\xff\x00\x02\x00\x01\x02\x03avc1abc", flv.Body{flv.BodyMedia, media.H264, 0, []byte("abc")}, ""},
+	{"another track", "\x96\x01avc1\x01abc", flv.Body{Kind: flv.BodyOther}, ""},
+	{"the first track alone", "\x96\x03avc1\x00abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("abc")}, ""},
+	{"the first track of two", "\x96\x13hvc1\x01\x00\x00\x02xy\x00\x00\x00\x03abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H265, Payload: []byte("abc")}, ""},
+	{"the first track of two codecs", "\x96\x21avc1\x01\x00\x00\x02xyav01\x00\x00\x00\x03abc", flv.Body{Kind: flv.BodyMedia, Codec: media.AV1, Payload: []byte("abc")}, ""},
+	{"tracks that end early", "\x96\x11hvc1\x01\x00\x00\x09xy", flv.Body{Kind: flv.BodyOther}, ""},
+	{"a track in a track", "\x96\x06hvc1\x00abc", flv.Body{Kind: flv.BodyOther}, ""},
+	{"modifier with nanoseconds", "\x97\x02\x00\x01\x02\x01avc1\x00\x00\x28abc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.H264, CTS: 40, Payload: []byte("abc")}, ""},
+	{"two modifiers", "\x97\x00\x09\x07\x00\x09\x03avc1abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
+	{"long modifier", "\x97\xff\x00\x02\x00\x01\x02\x03avc1abc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
 	{"modifier cut off", "\x97\xff\x00", flv.Body{Kind: flv.BodyPassed}, ""},
-	{"enhanced HEVC", "\x90hvc1abc", flv.Body{}, "hvc1"},
-	{"enhanced AV1", "\x91av01abc", flv.Body{}, "av01"},
+	{"two milliseconds of nanoseconds", "\x97\x02\x1e\x84\x80\x03avc1abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("abc")}, ""},
+	{"enhanced HEVC", "\x90hvc1abc", flv.Body{Kind: flv.BodyConfig, Codec: media.H265, Payload: []byte("abc")}, ""},
+	{"HEVC with composition time", "\x91hvc1\x00\x00\x28abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H265, CTS: 40, Payload: []byte("abc")}, ""},
+	{"enhanced AV1", "\x91av01abc", flv.Body{Kind: flv.BodyMedia, Codec: media.AV1, Payload: []byte("abc")}, ""},
+	{"enhanced VP9", "\xa1vp09abc", flv.Body{Kind: flv.BodyMedia, Codec: media.VP9, Payload: []byte("abc")}, ""},
+	{"enhanced VP8", "\xa1vp08abc", flv.Body{}, "vp08"},
 	{"unprintable", "\x91\x00\x01\x02\x03abc", flv.Body{}, "00010203"},
 }
 
@@ -46,17 +55,18 @@ var audioBodies = []struct {
 	want flv.Body
 	err  string
 }{
-	{"AAC", "\xaf\x01abc", flv.Body{flv.BodyMedia, media.AAC, 0, []byte("abc")}, ""},
-	{"AAC configuration", "\xaf\x00\x11\x90", flv.Body{flv.BodyConfig, media.AAC, 0, []byte("\x11\x90")}, ""},
-	{"AAC configuration to come", "\xaf\x00", flv.Body{flv.BodyEmpty, media.AAC, 0, nil}, ""},
+	{"AAC", "\xaf\x01abc", flv.Body{Kind: flv.BodyMedia, Codec: media.AAC, CTS: 0, Payload: []byte("abc")}, ""},
+	{"AAC configuration", "\xaf\x00\x11\x90", flv.Body{Kind: flv.BodyConfig, Codec: media.AAC, CTS: 0, Payload: []byte("\x11\x90")}, ""},
+	{"AAC configuration to come", "\xaf\x00", flv.Body{Kind: flv.BodyEmpty, Codec: media.AAC, CTS: 0, Payload: nil}, ""},
 	{"empty", "\xaf", flv.Body{}, ""},
-	{"Opus", "\x91Opusabc", flv.Body{flv.BodyMedia, media.Opus, 0, []byte("abc")}, ""},
-	{"Opus configuration", "\x90Opusabc", flv.Body{flv.BodyConfig, media.Opus, 0, []byte("abc")}, ""},
-	{"Opus end", "\x92Opus", flv.Body{flv.BodyEmpty, media.Opus, 0, nil}, ""},
-	{"enhanced AAC", "\x91mp4aabc", flv.Body{flv.BodyMedia, media.AAC, 0, []byte("abc")}, ""},
-	{"channel layout", "\x94Opusabc", flv.Body{flv.BodyPassed, media.Opus, 0, []byte("abc")}, ""},
-	{"multitrack", "\x95\x01Opusabc", flv.Body{Kind: flv.BodyPassed}, ""},
-	{"modifier", "\x97\x02\x00\x01\x02\x01Opusabc", flv.Body{flv.BodyMedia, media.Opus, 0, []byte("abc")}, ""},
+	{"Opus", "\x91Opusabc", flv.Body{Kind: flv.BodyMedia, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
+	{"Opus configuration", "\x90Opusabc", flv.Body{Kind: flv.BodyConfig, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
+	{"Opus end", "\x92Opus", flv.Body{Kind: flv.BodyEmpty, Codec: media.Opus, CTS: 0, Payload: nil}, ""},
+	{"enhanced AAC", "\x91mp4aabc", flv.Body{Kind: flv.BodyMedia, Codec: media.AAC, CTS: 0, Payload: []byte("abc")}, ""},
+	{"channel layout", "\x94Opusabc", flv.Body{Kind: flv.BodyPassed, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
+	{"another track", "\x95\x01Opus\x01abc", flv.Body{Kind: flv.BodyOther}, ""},
+	{"the first track", "\x95\x01Opus\x00abc", flv.Body{Kind: flv.BodyMedia, Codec: media.Opus, Payload: []byte("abc")}, ""},
+	{"modifier", "\x97\x02\x00\x01\x02\x01Opusabc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
 	{"MP3", "\x2fabc", flv.Body{}, "MP3"},
 	{"AC-3", "\x91ac-3abc", flv.Body{}, "ac-3"},
 	{"number 12", "\xc0abc", flv.Body{}, "number 12"},
@@ -71,7 +81,7 @@ func checkBody(t *testing.T, name string, got flv.Body, err error, want flv.Body
 		}
 		return
 	}
-	if err != nil || got.Kind != want.Kind || got.Codec != want.Codec || got.CTS != want.CTS || !bytes.Equal(got.Payload, want.Payload) {
+	if err != nil || got.Kind != want.Kind || got.Codec != want.Codec || got.CTS != want.CTS || got.Nanos != want.Nanos || !bytes.Equal(got.Payload, want.Payload) {
 		t.Errorf("%s: got %+v, %v", name, got, err)
 	}
 }
@@ -106,7 +116,7 @@ func FuzzBodies(f *testing.F) {
 			t.Fatalf("error is %v", err)
 		}
 		holds := got.Kind == flv.BodyConfig || got.Kind == flv.BodyMedia
-		if holds && (got.Codec == media.H264) != video || !bytes.HasSuffix(b, got.Payload) {
+		if holds && (got.Codec == media.AAC || got.Codec == media.Opus) == video || !bytes.Contains(b, got.Payload) {
 			t.Fatalf("got %+v", got)
 		}
 	})

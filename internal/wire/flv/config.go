@@ -33,6 +33,13 @@ func AppendConfig(b []byte, t *media.Track, at uint32) ([]byte, error) {
 		}
 		body := append([]byte{frameKey<<4 | videoAVC, packetConfig, 0, 0, 0}, record...)
 		return appendTag(b, tagVideo, at, body), nil
+	case media.H265, media.AV1, media.VP9:
+		record, err := record(t)
+		if err != nil {
+			return b, fmt.Errorf("write %s configuration: %w", t.Codec, err)
+		}
+		body := append([]byte{videoExHeader | frameKey<<4 | exSequenceStart}, fourCCs[t.Codec]...)
+		return appendTag(b, tagVideo, at, append(body, record...)), nil
 	case media.AAC:
 		if len(t.Config) == 0 {
 			return b, fmt.Errorf("write AAC configuration: %w", ErrUnsupported)

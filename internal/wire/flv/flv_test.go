@@ -178,7 +178,7 @@ func TestReaderTakesOtherForms(t *testing.T) {
 		{"enhanced AAC", []rawTag{{8, 0, "90 6d703461 1210"}, {8, 23, "91 6d703461 21"}}, "21", ms(23)},
 		{"parameter sets and delimiter in band", []rawTag{{9, 0, "17 00 000000" + avcC(4)},
 			{9, 40, "17 01 000000 0000000209f0 0000000468ce0fc8" + idr}}, idr, ms(40)},
-		{"unknown codecs and tags passed over", []rawTag{{18, 0, "02"}, {9, 0, "12 00"}, {8, 0, "2f 00"}, {15, 0, "00"}, {9, 0, "90 68766331 00"},
+		{"unknown codecs and tags passed over", []rawTag{{18, 0, "02"}, {9, 0, "12 00"}, {8, 0, "2f 00"}, {15, 0, "00"}, {9, 0, "90 76703038 00"},
 			{8, 0, "95 00"}, {8, 0, "af 00 1210"}, {8, 5, "af 01 21"}, {9, 0, "50"}}, "21", ms(5)},
 		{"media before its configuration is passed over", []rawTag{{9, 0, "17 01 000000" + idr}, {8, 0, "af 01 21"}, {8, 0, "af 00 1210"},
 			{8, 7, "af 01 22"}}, "22", ms(7)},

@@ -65,6 +65,7 @@ const (
 	exAudioMultitrack = 5
 	exMultitrack      = 6 // video
 	exModEx           = 7
+	modTimestamp      = 0 // ModEx type: TimestampOffsetNano
 )
 
 // FourCCs of the enhanced form.
@@ -82,7 +83,7 @@ func Carries(t *media.Track) bool {
 	if t == nil {
 		return false
 	}
-	return t.Codec == media.H264 || t.Codec == media.AAC || t.Codec == media.Opus
+	return FourCC(t.Codec) != ""
 }
 
 func unsupported(c media.Codec) error {

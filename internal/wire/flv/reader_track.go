@@ -14,6 +14,7 @@ import (
 // videoTrack makes frames of video bodies.
 type videoTrack struct {
 	track      *media.Track
+	enhanced   EnhancedVideo
 	lengthSize int
 }
 
@@ -23,9 +24,11 @@ func (v *videoTrack) frame(b []byte, at media.Time) (*media.Frame, error) {
 	switch {
 	case err != nil:
 		return nil, nil // of another codec
+	case body.Codec != media.H264:
+		return v.other(body, at)
 	case body.Kind == BodyConfig:
 		return nil, v.configure(body.Payload)
-	case body.Kind != BodyMedia || v.track == nil:
+	case body.Kind != BodyMedia || v.track == nil || v.track.Codec != media.H264:
 		return nil, nil
 	}
 	u, err := h264.ParseUnit(body.Payload, v.lengthSize)
@@ -49,6 +52,23 @@ func (v *videoTrack) frame(b []byte, at media.Time) (*media.Frame, error) {
 	}, nil
 }
 
+// other is frame for what only the enhanced form has.
+func (v *videoTrack) other(body Body, at media.Time) (f *media.Frame, err error) {
+	switch body.Kind {
+	case BodyConfig:
+		err = v.enhanced.Configure(body.Codec, body.Payload)
+	case BodyMedia:
+		f, err = v.enhanced.Frame(body)
+	}
+	if t := v.enhanced.Track(); t != nil {
+		v.track = t
+	}
+	if f != nil {
+		f.DTS, f.PTS = at, at+f.PTS
+	}
+	return f, err
+}
+
 func (v *videoTrack) configure(record []byte) error {
 	c, err := h264.ParseConfig(record)
 	if err != nil {
@@ -56,7 +76,7 @@ func (v *videoTrack) configure(record []byte) error {
 	}
 	v.lengthSize = c.LengthSize
 	params := c.Params()
-	if v.track != nil && slices.EqualFunc(v.track.Params, params, bytes.Equal) {
+	if v.track != nil && v.track.Codec == media.H264 && slices.EqualFunc(v.track.Params, params, bytes.Equal) {
 		return nil
 	}
 	v.describe(params)

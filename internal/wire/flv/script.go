@@ -23,7 +23,7 @@ func AppendMetadata(b []byte, video, audio *media.Track, at uint32) []byte {
 	if Carries(video) {
 		m.number("width", float64(video.Width))
 		m.number("height", float64(video.Height))
-		m.number("videocodecid", videoAVC)
+		m.number("videocodecid", videoCodecID(video.Codec))
 	}
 	if Carries(audio) {
 		m.number("audiocodecid", audioCodecID(audio.Codec))
@@ -36,6 +36,14 @@ func AppendMetadata(b []byte, video, audio *media.Track, at uint32) []byte {
 	body = append(body, m.b...)
 	body = append(body, 0, 0, amfObjectEnd)
 	return appendTag(b, tagScript, at, body)
+}
+
+// videoCodecID is the number of the codec, or the FourCC as a number.
+func videoCodecID(c media.Codec) float64 {
+	if four := fourCCs[c]; four != "" {
+		return float64(binary.BigEndian.Uint32([]byte(four)))
+	}
+	return videoAVC
 }
 
 // audioCodecID is the sound format, or the FourCC as a number (Enhanced RTMP

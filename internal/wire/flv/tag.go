@@ -22,7 +22,7 @@ func (t Tag) Append(b []byte) []byte {
 }
 
 // maxCodecHead is the size of the largest codec header before a frame.
-const maxCodecHead = 5
+const maxCodecHead = 8
 
 // Render makes the tag of f without copying its data. base is the point of f's
 // scale that becomes timestamp 0; earlier frames get timestamp 0, too.
@@ -61,6 +61,8 @@ func codecHead(b []byte, f *media.Frame, base media.Time) ([]byte, byte, error) 
 		// so that DTS + CTS is the rounded PTS.
 		cts := (f.PTS - base).Millis() - (f.DTS - base).Millis()
 		return append(b, first, packetMedia, byte(cts>>16), byte(cts>>8), byte(cts)), tagVideo, nil
+	case media.H265, media.AV1, media.VP9:
+		return enhancedHead(b, f, (f.PTS-base).Millis()-(f.DTS-base).Millis()), tagVideo, nil
 	case media.AAC:
 		return append(b, aacHead, packetMedia), tagAudio, nil
 	case media.Opus:
