@@ -68,6 +68,7 @@ type Result struct {
 	Failed     int    `json:"failed"`
 	FirstError string `json:"first_error,omitempty"`
 	totals
+	Whole                 float64   `json:"whole"`              // share of the pictures that came whole: a server may leave some out
 	PacketsPerSecond      float64   `json:"packets_per_second"` // received by all viewers
 	MbitPerSecond         float64   `json:"mbit_per_second"`
 	CPU                   float64   `json:"server_cpu"` // share of one core
@@ -85,14 +86,14 @@ type Result struct {
 
 // Header writes the head of a table of results in Markdown.
 func Header(w io.Writer) {
-	fmt.Fprintln(w, "| viewers | failed | packets/s | Mbit/s | lost (by the tool) | server CPU | µs/packet | ms/viewer/s | KB/viewer | beyond 100 | delay p50 / p95 / p99 ms | connect ms | first packet ms | first key frame ms | tool CPU | read late ms |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| viewers | failed | packets/s | Mbit/s | lost (by the tool) | whole pictures % | server CPU | µs/packet | ms/viewer/s | KB/viewer | beyond 100 | delay p50 / p95 / p99 ms | connect ms | first packet ms | first key frame ms | tool CPU | read late ms |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 }
 
 // Row writes r as a row of that table.
 func (r Result) Row(w io.Writer) {
-	fmt.Fprintf(w, "| %d | %d | %.0f | %.1f | %d (%d) | %.0f %% | %.2f | %.2f | %.0f | %.0f | %s | %s | %s | %s | %.0f %% | %s |\n",
-		r.Viewers, r.Failed, r.PacketsPerSecond, r.MbitPerSecond, r.Lost, r.Dropped, 100*r.CPU, r.MicrosPerPacket, r.MillisPerViewerSecond,
+	fmt.Fprintf(w, "| %d | %d | %.0f | %.1f | %d (%d) | %.2f | %.0f %% | %.2f | %.2f | %.0f | %.0f | %s | %s | %s | %s | %.0f %% | %s |\n",
+		r.Viewers, r.Failed, r.PacketsPerSecond, r.MbitPerSecond, r.Lost, r.Dropped, 100*r.Whole, 100*r.CPU, r.MicrosPerPacket, r.MillisPerViewerSecond,
 		r.KBPerViewer, r.KBPerViewerBeyond, r.Delay, r.Connect, r.First, r.Key, 100*r.ToolCPU, r.ReadLate)
 }
 

@@ -120,7 +120,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // measure watches the viewers for the time that the options say: joins are paid
 // for, and nobody catches up any more.
 func (r *run) measure(ctx context.Context) error {
-	before := sum(r.members)
+	before, number := sum(r.members), newest(r.members)
 	for _, m := range r.members {
 		m.delays.reset()
 		m.readLate.reset()
@@ -141,6 +141,9 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	res := &r.res
 	res.totals = got
+	if all := int(newest(r.members)-number) * len(r.members); all > 0 {
+		res.Whole = float64(got.Frames) / float64(all)
+	}
 	res.PacketsPerSecond = float64(got.Packets) / took.Seconds()
 	res.MbitPerSecond = float64(got.bytes) * 8 / 1e6 / took.Seconds()
 	res.ToolCPU = float64(ownAfter-own) / float64(took)
@@ -157,6 +160,14 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	r.times()
 	return nil
+}
+
+// newest is the number of the newest picture that anybody has.
+func newest(all []*member) (n uint32) {
+	for _, m := range all {
+		n = max(n, m.number.Load())
+	}
+	return n
 }
 
 // spent is the processor time of the server and of this process so far.

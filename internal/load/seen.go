@@ -20,6 +20,7 @@ type seen struct {
 	wrong          atomic.Uint64 // what cannot be or is not what was published
 	delays         *histogram    // of whole frames: stamp to the last packet's arrival
 	readLate       *histogram    // arrival to its being read
+	number         atomic.Uint32 // of the newest whole frame
 	newestKey      atomic.Int64  // the stamp of the newest whole key frame
 }
 
@@ -38,6 +39,7 @@ func (s *seen) packet(n int, at int64) {
 // frame counts a whole access unit of video.
 func (s *seen) frame(st stamp, at int64) {
 	s.frames.Add(1)
+	s.number.Store(st.number)
 	s.delays.add(at - st.at)
 	if !st.key {
 		return
