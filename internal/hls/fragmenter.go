@@ -46,7 +46,7 @@ func (w *fragmenter) start(video, audio *media.Track) error {
 			tracks[kind] = nil
 			continue
 		}
-		same = same && t == w.tracks[kind]
+		same = same && (t == w.tracks[kind] || sameFormat(t, w.tracks[kind]))
 		if t != nil {
 			all = append(all, t)
 		}
@@ -190,7 +190,10 @@ func (w *fragmenter) hear(f *media.Frame) {
 func (w *fragmenter) append(s hls.Sample) {
 	kind := s.Frame.Track.Kind
 	if o := w.lane.open; o.at.IsZero() && w.leads(kind) {
-		o.at, o.init = w.wall.at(s.DTS.Add(s.Frame.PTS.Sub(s.Frame.DTS))), w.init
+		o.at, o.init = w.wall.at(s.DTS), w.init
+		if kind == media.Video {
+			o.at = w.wall.at(s.DTS.Add(w.reorder))
+		}
 		o.independent = s.Frame.Key
 	}
 	w.pack[kind] = append(w.pack[kind], s)

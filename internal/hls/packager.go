@@ -126,6 +126,9 @@ func (p *packager) render(ctx context.Context) error {
 
 // end completes what is open.
 func (p *packager) end(err error) {
+	if long := p.last.Add(p.usual).Sub(p.begun); p.target == 0 {
+		p.target = max(seconds(p.config.Segment), seconds(long))
+	}
 	for _, w := range p.all {
 		if p.running {
 			w.finish(p.last.Add(p.usual))
@@ -210,6 +213,7 @@ func (p *packager) start(f *media.Frame) error {
 		}
 	}
 	p.wall.follow(f, true)
+	p.reorder = f.PTS.Sub(f.DTS)
 	p.begun, p.fresh = f.DTS, [2]bool{true, true}
 	for _, w := range p.all {
 		w.cut(cut{f.DTS, p.running})
@@ -274,6 +278,9 @@ func (p *packager) pace(f *media.Frame) {
 		p.target = max(seconds(p.config.Segment), seconds(long))
 	}
 	p.wall.follow(f, false)
+	if f.Key {
+		p.reorder = f.PTS.Sub(f.DTS)
+	}
 	p.begun = f.DTS
 	for _, w := range p.all {
 		w.cut(cut{at: f.DTS})

@@ -32,7 +32,7 @@ type probed struct {
 // probe reads an address with ffprobe until it ends.
 func probe(t *testing.T, address string) probed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-live_start_index", "0", "-rw_timeout", "20000000",
+	cmd := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-protocol_whitelist", "file,http,tcp", "-live_start_index", "0", "-rw_timeout", "20000000",
 		"-show_entries", "packet=codec_type,pts_time,dts_time,flags:stream=codec_name,codec_type,width", "-of", "json", address)
 	out, err := cmd.Output()
 	var p probed

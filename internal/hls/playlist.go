@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"millrace/internal/catalog"
-	"millrace/internal/live"
 	"millrace/internal/reason"
 	"millrace/internal/wire/hls"
 )
@@ -128,7 +127,7 @@ func (s *Server) await(ctx context.Context, l *lane, d directives) (*view, error
 // that has ended.
 func (s *Server) wait(ctx context.Context, l *lane, limit time.Duration, wanted func(*view) bool) (*view, error) {
 	v := l.view.Load()
-	if wanted(v) {
+	if wanted(v) && !v.stopped() {
 		return v, nil
 	}
 	if s.waiting.Add(1) > int64(s.config.MaxWaiting) {
@@ -144,10 +143,10 @@ func (s *Server) wait(ctx context.Context, l *lane, limit time.Duration, wanted 
 	defer late.Stop()
 	for {
 		switch {
+		case v.stopped() || v.err != nil && v.listed == 0:
+			return nil, v.err
 		case wanted(v):
 			return v, nil
-		case v.err != nil && (v.listed == 0 || live.ReasonOf(v.err) == reason.Shutdown):
-			return nil, v.err
 		case v.err != nil:
 			return v, nil
 		}

@@ -225,8 +225,16 @@ func encode(codec string, options ...string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
+// large is the same in another size, without B-frames.
+var large = sync.OnceValues(func() ([]byte, error) { return encode("libx264", "-bf", "0", "-s", "640x360") })
+
 // frames reads the clip anew: publishing takes frames over.
 func frames(t testing.TB) []*media.Frame {
+	t.Helper()
+	return framesOf(t, clip)
+}
+
+func framesOf(t testing.TB, clip func() ([]byte, error)) []*media.Frame {
 	t.Helper()
 	file, err := clip()
 	if err != nil {

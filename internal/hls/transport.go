@@ -39,7 +39,7 @@ func (w *transport) cut(c cut) {
 
 func (w *transport) take(f *media.Frame) error {
 	if w.bytes == 0 {
-		w.lane.open.at, w.lane.open.independent = w.wall.at(f.PTS), f.Key
+		w.lane.open.at, w.lane.open.independent = w.wall.at(f.DTS.Add(w.reorder)), f.Key
 		if err := w.ts.Begin(); err != nil {
 			return err
 		}

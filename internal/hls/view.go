@@ -1,10 +1,12 @@
 package hls
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/wire/hls"
 )
 
@@ -71,6 +73,9 @@ func (v *view) last() place {
 	}
 	return place{-1, -1}
 }
+
+// stopped says that nothing follows because this node stops: the stream goes on.
+func (v *view) stopped() bool { return errors.Is(v.err, live.ErrShutdown) }
 
 // has says whether a playlist made of v lists p, or what follows it (8216bis
 // section 6.2.5.2).

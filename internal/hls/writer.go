@@ -44,12 +44,15 @@ func (w *wall) at(t media.Time) time.Time {
 
 // common is what all writers of a packager share.
 type common struct {
-	wall   wall
-	base   media.Time
-	target int           // seconds, of EXT-X-TARGETDURATION; 0: not known yet
-	part   time.Duration // the part target; 0: not known yet
-	aim    time.Duration // what parts should last
-	number int           // of the next initialization section
+	wall wall
+	// reorder is by how much later than they are decoded key frames are
+	// presented: with B-frames, other frames say nothing of when a segment begins.
+	reorder time.Duration
+	base    media.Time
+	target  int           // seconds, of EXT-X-TARGETDURATION; 0: not known yet
+	part    time.Duration // the part target; 0: not known yet
+	aim     time.Duration // what parts should last
+	number  int           // of the next initialization section
 }
 
 // writer renders frames into a lane.
