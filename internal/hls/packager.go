@@ -129,6 +129,9 @@ func (p *packager) end(err error) {
 	if long := p.last.Add(p.usual).Sub(p.begun); p.target == 0 {
 		p.target = max(seconds(p.config.Segment), seconds(long))
 	}
+	for _, l := range p.lanes {
+		l.err = err // what is completed now is the last
+	}
 	for _, w := range p.all {
 		if p.running {
 			w.finish(p.last.Add(p.usual))
