@@ -144,8 +144,11 @@ func TestPassedOver(t *testing.T) {
 	must(t, c.send(3, 0, "getStreamLength", 9, nil, "s"))
 	must(t, c.Announce(small, nil), c.Write(picture(small, 0, idr)))
 	next(t, w.reader("s"), media.Video)
-	if n := w.metric("millrace_rtmp_dropped_total", reason.UnsupportedMsg); n != 11 {
+	if n := w.metric("millrace_rtmp_dropped_total", reason.UnsupportedMsg); n != 10 {
 		t.Fatalf("%v messages counted", n)
+	}
+	if n := w.metric("millrace_rtmp_dropped_total", reason.Layer); n != 1 {
+		t.Errorf("%v messages of further tracks counted", n)
 	}
 }
 
@@ -197,7 +200,7 @@ func TestTooManyPartialMessages(t *testing.T) {
 
 func TestCodecs(t *testing.T) {
 	for name, m := range map[string]rtmpchunk.Message{
-		"HEVC":   {Type: rtmpchunk.TypeVideo, Body: []byte("\x90hvc1abcdef")},
+		"VP8":    {Type: rtmpchunk.TypeVideo, Body: []byte("\x90vp08abcdef")},
 		"legacy": {Type: rtmpchunk.TypeVideo, Body: []byte("\x12abcdef")},
 		"MP3":    {Type: rtmpchunk.TypeAudio, Body: []byte("\x2fabcdef")},
 	} {
