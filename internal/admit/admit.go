@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path"
-	"strings"
 	"time"
 
 	"millrace/internal/catalog"
@@ -97,26 +95,11 @@ func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role)
 	if !domain.Auth.Enabled {
 		return domain, nil
 	}
-	if err := a.verify(domain.Auth, q); err != nil {
+	keys := [...]string{domain.Auth.PrimaryKey, domain.Auth.SecondaryKey}
+	if err := sign.Verify(q.Path, q.AuthKey, keys[:], domain.Auth.Validity, a.now()); err != nil {
 		return nil, &catalog.Denied{Reason: reason.Auth, Detail: err.Error()}
 	}
 	return domain, nil
-}
-
-// verify checks the signature. A player that fell back from WebRTC says so, and
-// has a token for the path without the extension.
-func (a *Admit) verify(auth catalog.Auth, q catalog.Request) error {
-	keys := [...]string{auth.PrimaryKey, auth.SecondaryKey}
-	now := a.now()
-	err := sign.Verify(q.Path, q.AuthKey, keys[:], auth.Validity, now)
-	if err == nil || !q.Degraded {
-		return err
-	}
-	bare, cut := strings.CutSuffix(q.Path, path.Ext(q.Path))
-	if cut && sign.Verify(bare, q.AuthKey, keys[:], auth.Validity, now) == nil {
-		return nil
-	}
-	return err
 }
 
 func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -62,7 +63,7 @@ func Header(key, value string) Function {
 // are told apart by one argument.
 func (f Function) same(g Function) bool {
 	by := functions[f.Name].by
-	return f.Name == g.Name && (by == "" || f.Args[by] == g.Args[by])
+	return f.Name == g.Name && (by == "" || strings.EqualFold(f.Args[by], g.Args[by]))
 }
 
 // With returns all with f in it, in the place of the record with f's ID or, where

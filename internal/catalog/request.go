@@ -34,9 +34,6 @@ type Request struct {
 	Path string
 	// AuthKey is the auth_key argument, "" when there is none.
 	AuthKey string
-	// Degraded says that rts_degrade=on came with the request: a player that was
-	// given a WebRTC URL falls back to another protocol with the same token.
-	Degraded bool
 	// Referer is the header of that name, of protocols over HTTP.
 	Referer string
 	// RemoteAddr is the client's address, with or without a port.

@@ -54,7 +54,7 @@ type wish struct {
 func parseWish(r *http.Request) (wish, error) {
 	query := r.URL.RawQuery
 	w := wish{Request: catalog.Request{
-		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr,
+		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
 		AuthKey: rawArgument(query, "auth_key"),
 	}}
 	w.degraded = rawArgument(query, "rts_degrade") == "on"

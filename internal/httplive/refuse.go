@@ -15,9 +15,12 @@ import (
 // authHeader carries why a signed URL was refused.
 const authHeader = "X-Tengine-Error"
 
-// openToAll lets pages of any origin read every answer, errors included.
+// openToAll lets pages of any origin read every answer, errors included, unless
+// whoever routes here has decided who may.
 func openToAll(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
+	if _, decided := h["Access-Control-Allow-Origin"]; !decided {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	h.Set("Access-Control-Expose-Headers", authHeader)
 }
 
@@ -78,7 +81,8 @@ func explain(err error) (reason.Reason, string) {
 // status maps a refusal to its HTTP status.
 func status(why reason.Reason) int {
 	switch why {
-	case reason.Auth, reason.UnknownDomain, reason.Mode:
+	case reason.Auth, reason.UnknownDomain, reason.Mode,
+		reason.DomainOffline, reason.Prohibited, reason.Address, reason.Referer, reason.Forbidden:
 		return http.StatusForbidden
 	case reason.NotFound, reason.StreamEnded:
 		return http.StatusNotFound

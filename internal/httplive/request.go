@@ -31,7 +31,7 @@ type wish struct {
 // here; which characters they may have is for admission to say.
 func parseWish(r *http.Request) (wish, error) {
 	w := wish{Wish: feed.Wish{Request: catalog.Request{
-		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr,
+		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
 		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"),
 	}}}
 	if wantsWebSocket(r) {

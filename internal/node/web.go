@@ -108,10 +108,12 @@ func (n *node) liveMux() http.Handler {
 	}
 	// What has no route is told so to pages of any origin, too.
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
+		if _, decided := w.Header()[allowOrigin]; !decided {
+			w.Header().Set(allowOrigin, "*")
+		}
 		http.NotFound(w, r)
 	})
-	return answersInTime(mux)
+	return answersInTime(n.domainRules(mux))
 }
 
 // adminMux routes the admin port. Whether the node is well may be asked by

@@ -47,7 +47,7 @@ func (s *Server) ServeARTC(w http.ResponseWriter, r *http.Request) {
 		preflight(w)
 		return
 	}
-	q := request{Request: catalog.Request{Protocol: catalog.ARTC, Host: r.Host, RemoteAddr: r.RemoteAddr}}
+	q := request{Request: catalog.Request{Protocol: catalog.ARTC, Host: r.Host, RemoteAddr: r.RemoteAddr, Referer: r.Referer()}}
 	path := r.URL.EscapedPath()
 	_ = setPath(&q.Request, path) // for the log, until the body names the stream
 	if r.Method != http.MethodPost {

@@ -21,7 +21,7 @@ func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix 
 		preflight(w)
 		return
 	}
-	q.Host, q.RemoteAddr = r.Host, r.RemoteAddr
+	q.Host, q.RemoteAddr, q.Referer = r.Host, r.RemoteAddr, r.Referer()
 	path := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
 	var err error
 	if endpoint, id, ok := cutSession(path); ok {

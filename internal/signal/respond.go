@@ -22,9 +22,11 @@ const (
 const writeTimeout = 5 * time.Second
 
 // openToAll lets pages of any origin read every answer and the headers that
-// players look at.
+// players look at, unless whoever routes here has decided who may.
 func openToAll(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
+	if _, decided := h["Access-Control-Allow-Origin"]; !decided {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	h.Set("Access-Control-Expose-Headers", "Location, ETag, Link, X-Tengine-Error")
 	h.Set("Cache-Control", "no-store")
 }

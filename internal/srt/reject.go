@@ -40,7 +40,8 @@ func reject(err error) (gosrt.RejectionReason, reason.Reason) {
 		return gosrt.REJX_BAD_REQUEST, why
 	case reason.Auth:
 		return gosrt.REJX_UNAUTHORIZED, why
-	case reason.UnknownDomain, reason.Mode:
+	case reason.UnknownDomain, reason.Mode,
+		reason.DomainOffline, reason.Prohibited, reason.Address, reason.Referer, reason.Forbidden:
 		return gosrt.REJX_FORBIDDEN, why
 	case reason.NotFound, reason.StreamEnded:
 		return gosrt.REJX_NOTFOUND, why
