@@ -55,6 +55,7 @@ type wish struct {
 	offer        func(string) string // edits what the server reads
 	reply        func(string) string // edits what the client reads
 	tcp          bool
+	interceptors *interceptor.Registry
 	dontComplete bool // the answer is not used
 }
 
@@ -95,7 +96,10 @@ func newPeer(t testing.TB, w wish) *webrtc.PeerConnection {
 	if w.setting != nil {
 		w.setting(&se)
 	}
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(me), webrtc.WithSettingEngine(se), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	if w.interceptors == nil {
+		w.interceptors = &interceptor.Registry{}
+	}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(me), webrtc.WithSettingEngine(se), webrtc.WithInterceptorRegistry(w.interceptors))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	t.Cleanup(func() { _ = pc.GracefulClose() })

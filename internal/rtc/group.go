@@ -11,6 +11,7 @@ import (
 type group struct {
 	packets  *live.Packets
 	cursor   int64
+	spared   int64 // Unix ns of the last request for viewers whose networks do not carry it
 	from     int64 // where the batch that was gathered last begins
 	meter    meter // of its pictures
 	looked   int64 // Unix ns of when there was last nothing behind cursor

@@ -15,8 +15,6 @@ import (
 // pace is where a viewer stands whose link asks for less than all at once.
 type pace struct {
 	waits bool  // it was made to wait for a key frame by its network
-	askAt int64 // Unix ns: it may ask for a key frame from then on
-	again time.Duration
 	probe int64 // Unix ns of the last probe
 }
 
@@ -32,8 +30,9 @@ const (
 	thinAge = 200 * time.Millisecond // pictures that no other refers to are left out from then on
 	skipAge = 600 * time.Millisecond // all pictures, up to the next key frame
 
-	askFirst = 500 * time.Millisecond
-	askLast  = 8 * time.Second
+	// askApart is the time between requests for key frames of viewers whose
+	// networks do not carry the stream.
+	askApart = 2500 * time.Millisecond
 )
 
 // asksPacing says whether a batch of pictures is more than v's network takes at
@@ -98,6 +97,11 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), 2*piece)
 	v.last = now
 	sh.changeLayer(g, v, now)
+	if c := &v.choice; c.target != c.layer && l.standing > longStanding {
+		// What would leave now would only keep the key frame waiting.
+		v.drop(reason.Congested, v.pictures(v.pos, g.cursor))
+		v.pos = g.cursor
+	}
 	if !sh.thin(g, v, now) {
 		return
 	}
@@ -196,7 +200,7 @@ func (sh *shard) thin(g *group, v *viewer, now int64) bool {
 		v.drop(reason.Congested, v.pictures(v.pos, g.cursor))
 		v.pos = g.cursor
 		v.phase, v.video.jump = awaitKey, true
-		v.pace.stall(now)
+		v.pace.waits = true
 		return false
 	}
 	return true
@@ -232,29 +236,16 @@ func (v *viewer) pictures(from, to int64) (n int) {
 	return n
 }
 
-// stall notes that the network makes its viewer wait for a key frame.
-func (p *pace) stall(now int64) {
-	if p.again == 0 || now-p.askAt > 2*int64(askLast) {
-		p.again = askFirst
-	}
-	p.waits = true
-}
-
-// mayAsk says whether v, which waits for a key frame, may ask for one: not while
-// its network would not carry it. What one asks for all get.
+// mayAsk says whether v, which waits for a key frame, may ask for one. What one
+// asks for all get: where networks carry less than the stream, it is now and then
+// all the same, since nothing else shows when they carry more.
 func (v *viewer) mayAsk(g *group, now int64) bool {
-	p, l := &v.pace, &v.link
-	if !p.waits {
+	if !v.pace.waits || v.link.estimate() > g.meter.rate {
 		return true
 	}
-	enough := l.estimate() > g.meter.rate
-	if now < p.askAt && !enough {
+	if past := now - g.spared; past >= 0 && past < int64(askApart) {
 		return false
 	}
-	p.askAt = now + int64(p.again)
-	p.again = min(2*p.again, askLast)
-	if enough {
-		p.again = askFirst
-	}
+	g.spared = now
 	return true
 }
