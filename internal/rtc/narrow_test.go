@@ -97,6 +97,19 @@ func (r *room) layersOf(gop int, rates ...float64) (began time.Time) {
 	return began
 }
 
+// detailOf is what the server knows of a viewer.
+func (r *room) detailOf(id string) (d Detail) {
+	for {
+		all, _ := r.server.Viewers(r.t.Context(), Which{ID: id}, 1)
+		if len(all) == 1 {
+			return all[0].Detail
+		}
+		if r.t.Context().Err() != nil {
+			r.t.Fatalf("nothing is known of %s", id)
+		}
+	}
+}
+
 // shown is a picture that could be decoded.
 type shown struct {
 	at    time.Time
@@ -182,13 +195,11 @@ func BenchmarkNarrowLink(b *testing.B) {
 				before := c.decodes(began, time.Now().Add(6*time.Second))
 				rate.Store(1e6)
 				narrow := c.decodes(began, time.Now().Add(20*time.Second))
-				d, _ := r.server.Detail(b.Context(), c.id)
-				b.Logf("narrow: %+v", d)
+				b.Logf("narrow: %+v", r.detailOf(c.id))
 				rate.Store(5e6)
 				wide := time.Now()
 				after := c.decodes(began, wide.Add(8*time.Second))
-				d, _ = r.server.Detail(b.Context(), c.id)
-				b.Logf("after: %+v", d)
+				b.Logf("after: %+v", r.detailOf(c.id))
 				before = before[len(before)/3:]
 				usual, worst := median(before), time.Duration(0)
 				for _, s := range before {
