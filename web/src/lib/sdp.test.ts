@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { restarted, restartFragment, withStart, withStereo } from './sdp';
+import { restarted, restartFragment, withRepeats, withStart, withStereo } from './sdp';
 
 const opus = 'a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n';
 
@@ -12,6 +12,13 @@ test('leaves an offer alone that says so already, or has no Opus', () => {
   const said = opus.replace('useinbandfec=1', 'stereo=0');
   expect(withStereo(said)).toBe(said);
   expect(withStereo('v=0\r\na=rtpmap:96 VP8/90000\r\n')).toBe('v=0\r\na=rtpmap:96 VP8/90000\r\n');
+});
+
+test('takes repeats of sound', () => {
+  const asks = opus.replace('48000/2\r\n', '48000/2\r\na=rtcp-fb:111 nack\r\n');
+  expect(withRepeats(opus)).toBe(asks);
+  expect(withRepeats(asks)).toBe(asks);
+  expect(withRepeats('v=0\r\na=rtpmap:96 VP8/90000\r\n')).toBe('v=0\r\na=rtpmap:96 VP8/90000\r\n');
 });
 
 test('tells where the bit rate begins, in the parameters of the picture', () => {

@@ -14,6 +14,16 @@ export function withStereo(sdp: string): string {
 }
 
 /**
+ * Takes repeats of lost sound: Chromium asks for them where its own offer says
+ * so (RFC 4585 section 4.2), and does not say it by itself.
+ */
+export function withRepeats(sdp: string): string {
+  const payload = /^a=rtpmap:(\d+) opus\/48000\/2\r?$/im.exec(sdp)?.[1];
+  if (!payload || new RegExp(`^a=rtcp-fb:${payload} nack\\r?$`, 'm').test(sdp)) return sdp;
+  return sdp.replace(new RegExp(`^(a=rtpmap:${payload} .*?)(\\r?)$`, 'm'), `$1$2\na=rtcp-fb:${payload} nack$2`);
+}
+
+/**
  * Lets a browser begin with a bit rate, in kbit/s, that suits its picture: left
  * alone, Chromium begins with 300 and takes its time to find out. Others ignore it.
  */

@@ -6,7 +6,7 @@ import { Rate } from './playback';
 import { blocked, ended, Failure, unsupported } from './problem';
 import { captureTimeOf, withCaptureTime } from './capturetime';
 import { Resource } from './resource';
-import { withStereo } from './sdp';
+import { withRepeats, withStereo } from './sdp';
 
 const connectTimeout = 10_000;
 
@@ -40,7 +40,7 @@ class Session implements Playback {
 
   async open(): Promise<void> {
     const { sdp } = await this.pc.createOffer();
-    await this.pc.setLocalDescription({ type: 'offer', sdp: withStereo(sdp ?? '') });
+    await this.pc.setLocalDescription({ type: 'offer', sdp: withRepeats(withStereo(sdp ?? '')) });
     this.resource = await Resource.create(this.o.url, this.pc.localDescription?.sdp ?? '', this.o.signal);
     await this.pc.setRemoteDescription({ type: 'answer', sdp: this.resource.answer });
     for (const { transport } of this.pc.getReceivers()) {
