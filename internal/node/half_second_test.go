@@ -37,6 +37,9 @@ func TestHalfSecondMode(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Code != "NetStream.Publish.Denied" || !strings.Contains(refused.Description, "half-second mode: publish by WHIP or ARTC, not by rtmp") {
 		t.Errorf("RTMP: %v", err)
 	}
+	if res, body := ask(t, http.MethodGet, n.url("/live/half.m3u8?format=ll"), "", ""); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "not by ll-hls") {
+		t.Errorf("HLS: %s: %s", res.Status, body)
+	}
 	for proto, header := range map[string][]string{
 		"http-flv": nil,
 		"ws-flv":   {"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
@@ -62,7 +65,7 @@ func TestHalfSecondMode(t *testing.T) {
 			t.Errorf("no %q in %s", want, &said)
 		}
 	}
-	if strings.Contains(said.String(), "rtmp://") || strings.Contains(said.String(), ".flv") {
+	if strings.Contains(said.String(), "rtmp://") || strings.Contains(said.String(), ".flv") || strings.Contains(said.String(), ".m3u8") {
 		t.Errorf("links to what is refused in %s", &said)
 	}
 }
