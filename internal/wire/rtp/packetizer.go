@@ -21,6 +21,7 @@ type Packetizer struct {
 	size int // largest payload
 	h264 h264Cutter
 	adts adtsCutter
+	more otherCutter
 }
 
 // New returns a Packetizer whose payloads are at most MaxPayload long.
@@ -33,6 +34,10 @@ func (p *Packetizer) Packetize(f *media.Frame) []media.Packet {
 	switch f.Track.Codec {
 	case media.H264:
 		pieces = p.h264.cut(f, p.size)
+	case media.H265:
+		pieces = cutH265(f, p.size)
+	case media.AV1, media.VP9:
+		pieces = p.more.cut(f, p.size)
 	case media.AAC:
 		pieces = p.adts.cut(f, p.size)
 	case media.Opus:
