@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
 )
@@ -19,7 +20,7 @@ func TestOpusIsConverted(t *testing.T) {
 			video := video2(all)
 			opus := &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 2}
 			p := s.publish(t, video, opus)
-			silence := 0
+			silence, pictures := 0, 0
 			upTo := func(until time.Duration) {
 				head, tail := before(all, until)
 				all = tail
@@ -32,6 +33,7 @@ func TestOpusIsConverted(t *testing.T) {
 						write(t, p, &media.Frame{Track: opus, DTS: at, PTS: at, Key: true, Data: []byte{0xfc, 0xff, 0xfe}})
 					}
 					write(t, p, f)
+					pictures++
 				}
 			}
 			upTo(500 * time.Millisecond)
@@ -42,9 +44,28 @@ func TestOpusIsConverted(t *testing.T) {
 				played <- probe(t, s.web.URL+"/live/demo.m3u8?"+query)
 			}()
 			s.await(t, func() bool { return s.count(t, "millrace_hls_viewers", nil) == 2 })
-			for n := range 3 { // no faster than the conversion
-				upTo(time.Duration(2*n+2) * time.Second)
-				s.await(t, func() bool { return n == 0 || len(read(t, s.get(t, address).body).segments) >= n })
+			name := demo
+			if codec == "aac" {
+				name.Variant = live.VariantAAC
+			}
+			converted, err := s.hub.Subscribe(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer converted.Close()
+			for at, seen := 500*time.Millisecond, 0; at <= 6*time.Second; at += 500 * time.Millisecond {
+				upTo(at)
+				for seen < pictures { // no faster than the conversion: what is late is left out
+					f, err := converted.Next(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if f.Track.Kind == media.Video {
+						seen++
+					}
+				}
+				n := int(at/(2*time.Second)) - 1
+				s.await(t, func() bool { return n <= 0 || len(read(t, s.get(t, address).body).segments) >= n })
 			}
 			p.Close(reason.ClosedByPeer)
 			got := <-played
