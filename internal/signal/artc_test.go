@@ -63,7 +63,7 @@ func TestCapturedPlay(t *testing.T) {
 				t.Errorf("fields %v and %v, theirs %v and %v", m, jsep, captured, theirs)
 			}
 			for _, want := range []string{
-				"a=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108 109",
+				"a=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108 109",
 				"a=msid:rts audio\r\n", "a=msid:rts video\r\n", "a=setup:passive\r\n", " 127.0.0.1 8000 typ host\r\n", "a=ssrc-group:FID 1 2\r\n",
 			} {
 				if !strings.Contains(answer, want) {
