@@ -27,7 +27,7 @@ var floors = [][]string{
 	// Floor 2: rooms with sockets or workers. None imports another.
 	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode"},
 	// Floor 3: the only places that know several rooms.
-	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load"},
+	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load", "internal/openapi"},
 	{"internal/node"},
 	// What others may import, and the commands made of it.
 	{"client"},

@@ -1,0 +1,169 @@
+package openapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+
+	"millrace/internal/catalog"
+)
+
+type setCertificate struct {
+	Domain   string `api:"DomainName,required,domain"`
+	Protocol string `api:"SSLProtocol,required,one=on|off"`
+	Type     string `api:"CertType,def=upload,one=upload|cas|free"`
+	Name     string `api:"CertName"`
+	Chain    string `api:"SSLPub"`
+	Key      string `api:"SSLPri"`
+	Force    string `api:"ForceSet,one=0|1"`
+}
+
+// setCertificate gives a domain a certificate, uploaded with the request or, by
+// its name alone, before.
+func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate) (*answer, error) {
+	d, err := s.domain(p.Domain)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	if p.Protocol == "on" {
+		if p.Type == "free" {
+			return nil, invalid("CertType", "certificates free of charge are not ordered here")
+		}
+		if name = p.Name; name == "" {
+			name = d.Name + "-" + s.now().UTC().Format("20060102T150405")
+		}
+		if err := s.upload(ctx, by, name, p); err != nil {
+			return nil, err
+		}
+	}
+	return &answer{}, about("CertName", s.catalog.ChangeDomain(ctx, string(by), d.Name, func(d *catalog.Domain) error {
+		d.Certificate = name
+		return nil
+	}))
+}
+
+func (s *Server) upload(ctx context.Context, by caller, name string, p setCertificate) error {
+	old := s.catalog.Snapshot().Certificate(name)
+	switch {
+	case p.Chain == "" && p.Key == "" && old != nil:
+		return nil
+	case p.Chain == "":
+		return missing("SSLPub")
+	case p.Key == "":
+		return missing("SSLPri")
+	case old != nil && p.Force != "1" && (old.Chain != p.Chain || old.Key != p.Key):
+		return &Error{http.StatusBadRequest, "CertName.AlreadyExists", "There is another certificate of this name; ForceSet=1 replaces it."}
+	}
+	return about("SSLPub", s.catalog.SetCertificate(ctx, string(by), catalog.Certificate{Name: name, Chain: p.Chain, Key: p.Key}))
+}
+
+// leaf is a certificate itself, without its chain.
+func leaf(c *catalog.Certificate) *x509.Certificate {
+	if c.TLS != nil && c.TLS.Leaf != nil {
+		return c.TLS.Leaf
+	}
+	if c.TLS != nil && len(c.TLS.Certificate) > 0 {
+		if l, err := x509.ParseCertificate(c.TLS.Certificate[0]); err == nil {
+			return l
+		}
+	}
+	return &x509.Certificate{}
+}
+
+type certInfos struct {
+	answer
+	CertInfos struct{ CertInfo many[certInfo] }
+}
+
+type certInfo struct {
+	DomainName, CertName, CertType, CertDomainName, CertOrg, CertLife, CertExpireTime, CertStartTime, CertCommonName string
+	SSLProtocol, SSLPub, Status                                                                                      string
+}
+
+func (s *Server) describeCertificate(_ context.Context, _ caller, p one) (*certInfos, error) {
+	d, err := s.domain(p.Domain)
+	if err != nil {
+		return nil, err
+	}
+	v := certInfo{DomainName: d.Name, SSLProtocol: "off"}
+	if c := s.catalog.Snapshot().Certificate(d.Certificate); c != nil {
+		l := leaf(c)
+		v.SSLProtocol, v.CertName, v.CertType, v.SSLPub, v.Status = "on", c.Name, "upload", c.Chain, "success"
+		v.CertDomainName, v.CertCommonName = strings.Join(l.DNSNames, ","), l.Subject.CommonName
+		v.CertOrg = strings.Join(l.Issuer.Organization, ",")
+		v.CertStartTime, v.CertExpireTime = stamp(l.NotBefore), stamp(l.NotAfter)
+		v.CertLife = l.NotAfter.Sub(l.NotBefore).Round(time.Second).String()
+	}
+	a := &certInfos{}
+	a.CertInfos.CertInfo = many[certInfo]{v}
+	return a, nil
+}
+
+type whichCertificates struct {
+	Domain string `api:"DomainName,domain"`
+}
+
+type certificateList struct {
+	answer
+	CertificateListModel struct {
+		Count    int
+		CertList struct{ Cert many[certificateRow] }
+	}
+}
+
+type certificateRow struct {
+	CertName, Common, Fingerprint, Issuer string
+	LastTime, CertId                      int64 //nolint:revive,staticcheck // on the wire
+}
+
+// listCertificates lists those that a domain could use, or all.
+func (s *Server) listCertificates(_ context.Context, _ caller, p whichCertificates) (*certificateList, error) {
+	if p.Domain != "" {
+		if _, err := s.domain(p.Domain); err != nil {
+			return nil, err
+		}
+	}
+	a := &certificateList{}
+	m := &a.CertificateListModel
+	for _, c := range s.catalog.Snapshot().Certificates() {
+		l := leaf(c)
+		if p.Domain != "" && l.VerifyHostname(p.Domain) != nil {
+			continue
+		}
+		m.CertList.Cert = append(m.CertList.Cert, certificateRow{
+			CertName: c.Name, Common: l.Subject.CommonName, Fingerprint: fingerprint(l), Issuer: l.Issuer.CommonName,
+			LastTime: c.Created.Unix(), CertId: int64(c.Revision), //nolint:gosec // far below
+		})
+	}
+	m.Count = len(m.CertList.Cert)
+	return a, nil
+}
+
+func fingerprint(l *x509.Certificate) string {
+	sum := sha256.Sum256(l.Raw)
+	return strings.ToUpper(hex.EncodeToString(sum[:]))
+}
+
+type whichCertificate struct {
+	Name string `api:"CertName,required"`
+}
+
+type certificateDetail struct {
+	answer
+	CertName, Cert string
+	CertId         int64 //nolint:revive,staticcheck // on the wire
+}
+
+// certificateDetail gives a certificate, never its key.
+func (s *Server) certificateDetail(_ context.Context, _ caller, p whichCertificate) (*certificateDetail, error) {
+	c := s.catalog.Snapshot().Certificate(p.Name)
+	if c == nil {
+		return nil, &Error{http.StatusNotFound, "InvalidCertificate.NotFound", "There is no certificate of this name."}
+	}
+	return &certificateDetail{CertName: c.Name, Cert: c.Chain, CertId: int64(c.Revision)}, nil //nolint:gosec // far below
+}

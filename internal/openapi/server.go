@@ -1,0 +1,132 @@
+package openapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"millrace/internal/catalog"
+)
+
+// Config is what a Server works with.
+type Config struct {
+	Catalog *catalog.Catalog
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Server answers requests of the API. Any number of goroutines may use it.
+type Server struct {
+	catalog *catalog.Catalog
+	now     func() time.Time
+	log     *slog.Logger
+	actions map[string]*action
+	nonces  nonces
+}
+
+// New returns a Server.
+func New(c Config) *Server {
+	s := &Server{catalog: c.Catalog, now: c.Now, log: c.Log, actions: map[string]*action{}}
+	for _, a := range actions() {
+		s.actions[a.name] = a
+	}
+	return s
+}
+
+// action is one row of the table of actions.
+type action struct {
+	name    string
+	changes bool
+	run     func(ctx context.Context, s *Server, key *catalog.AccessKey, a *action, parameters map[string]string) (reply, error)
+}
+
+// caller is who asks, for the audit log.
+type caller string
+
+// reads and changes make rows. P is a struct with tags, see field.
+func reads[P any, R reply](name string, f func(*Server, context.Context, caller, P) (R, error)) *action {
+	fields := fieldsOf(reflect.TypeFor[P]())
+	return &action{name: name, run: func(ctx context.Context, s *Server, key *catalog.AccessKey, a *action, parameters map[string]string) (reply, error) {
+		var p P
+		domains, err := bind(reflect.ValueOf(&p).Elem(), fields, parameters)
+		if err != nil {
+			return nil, err
+		}
+		if err := authorise(key, a, domains); err != nil {
+			return nil, err
+		}
+		return f(s, ctx, caller(key.ID), p)
+	}}
+}
+
+func changes[P any, R reply](name string, f func(*Server, context.Context, caller, P) (R, error)) *action {
+	a := reads(name, f)
+	a.changes = true
+	return a
+}
+
+// Takes says whether a request is one of this API rather than of something else
+// at the same address.
+func Takes(r *http.Request) bool {
+	if r.URL.Path != "/" {
+		return false
+	}
+	return r.Method == http.MethodPost || r.Header.Get("X-Acs-Action") != "" || strings.Contains("&"+r.URL.RawQuery, "&Action=")
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID()
+	c, err := read(w, r)
+	name := c.word("Action", "X-Acs-Action")
+	var out reply
+	var by string
+	if err == nil {
+		out, by, err = s.answer(r.Context(), c, name)
+	}
+	if err == nil {
+		s.log.DebugContext(r.Context(), "api", "action", name, "key", by, "request", id)
+		out.stamp(id)
+		write(w, c.wantsJSON(), http.StatusOK, name+"Response", out)
+		return
+	}
+	e := explain(err)
+	if e.Status == http.StatusInternalServerError {
+		s.log.ErrorContext(r.Context(), "api", "action", quote(name), "key", by, "request", id, "err", err)
+	} else {
+		s.log.InfoContext(r.Context(), "api refused", "action", quote(name), "key", by, "peer", r.RemoteAddr, "request", id, "code", e.Code)
+	}
+	write(w, c.wantsJSON(), e.Status, "Error", &failure{answer{id}, r.Host, e.Code, e.Message})
+}
+
+func (s *Server) answer(ctx context.Context, c *call, name string) (out reply, by string, err error) {
+	if name == "" {
+		return nil, "", missing("Action")
+	}
+	key, err := s.authenticate(c)
+	if err != nil {
+		return nil, "", err
+	}
+	a := s.actions[name]
+	if a == nil {
+		return nil, key.ID, &Error{http.StatusNotFound, "InvalidAction.NotFound", "Specified action " + quote(name) + " is not found."}
+	}
+	out, err = a.run(ctx, s, key, a, c.all)
+	return out, key.ID, err
+}
+
+// requestID is a random UUID in upper case.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := strings.ToUpper(hex.EncodeToString(b[:]))
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func (s *Server) streamsOf(*catalog.Domain) int { return 0 }
