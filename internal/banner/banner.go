@@ -30,6 +30,9 @@ type Facts struct {
 	Admin string
 	// DataDir is where the keys are.
 	DataDir string
+	// AccessKey and AccessSecret are the first key of the API, on the start that
+	// made it; "" on others.
+	AccessKey, AccessSecret string
 }
 
 // Print writes the banner to w, in colour where w is a terminal that wants it.
@@ -40,6 +43,7 @@ func Print(w io.Writer, f Facts) {
 	p.watch(f)
 	p.publish(f)
 	p.play(f)
+	p.api(f)
 	p.about(f)
 	_, _ = io.WriteString(w, p.String())
 }
@@ -153,6 +157,17 @@ func (p *page) play(f Facts) {
 	p.long("HTTP-FLV", f.Links.Play.FLV)
 	p.long("RTMP", f.Links.Play.RTMP)
 	p.long("HLS; with format=ll, Low-Latency HLS", f.Links.Play.HLS)
+}
+
+// api tells the first access key, this once.
+func (p *page) api(f Facts) {
+	if f.AccessKey == "" {
+		return
+	}
+	p.section("Manage it by API clients for ApsaraVideo Live", "this key is shown once")
+	p.row("Endpoint", f.Admin)
+	p.row("AccessKey", f.AccessKey)
+	p.row("Secret", f.AccessSecret)
 }
 
 func (p *page) about(f Facts) {

@@ -40,6 +40,21 @@ func facts() Facts {
 	}
 }
 
+func TestFirstKeyIsShownWhereThereIsOne(t *testing.T) {
+	f := facts()
+	f.AccessKey, f.AccessSecret = "MRKEY", "SECRET"
+	got := printed(f)
+	for _, want := range []string{"Endpoint", "http://127.0.0.1:9090", "MRKEY", "SECRET", "shown once"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in:\n%s", want, got)
+		}
+	}
+	narrow(t, got)
+	if strings.Contains(printed(facts()), "AccessKey") {
+		t.Error("a key is shown that was not made")
+	}
+}
+
 func printed(f Facts) string {
 	var b bytes.Buffer
 	Print(&b, f)

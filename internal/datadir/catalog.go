@@ -26,7 +26,8 @@ type Catalog struct {
 	// Store is what the catalog is kept in, for others who keep something.
 	Store *kv.Server
 
-	lock *os.File
+	lock    *os.File
+	entries catalog.Store
 }
 
 // Catalog opens the installation's catalog, of which o says the rest. The first
@@ -57,6 +58,7 @@ func (c *Catalog) open(ctx context.Context, d *Dir, o catalog.Options) error {
 	if err != nil {
 		return err
 	}
+	c.entries = store
 	if o.Trail, err = c.Store.Bucket(ctx, "audit", auditLife); err != nil {
 		return err
 	}
@@ -77,6 +79,26 @@ func (c *Catalog) open(ctx context.Context, d *Dir, o catalog.Options) error {
 		return fmt.Errorf("make first catalog: %w", err)
 	}
 	return d.retire()
+}
+
+// keyed is the key of an entry that says that there has been a first access key.
+const keyed = "meta/keyed"
+
+// FirstKey makes the first access key of the API. Later calls, also after that
+// key was deleted, return none.
+func (c *Catalog) FirstKey(ctx context.Context) (catalog.AccessKey, error) {
+	_, err := c.entries.Get(ctx, keyed)
+	if err == nil || !errors.Is(err, catalog.ErrNotFound) {
+		return catalog.AccessKey{}, err
+	}
+	k, err := c.AddAccessKey(ctx, "first start", catalog.Full, "", "first")
+	if err != nil {
+		return catalog.AccessKey{}, fmt.Errorf("make first access key: %w", err)
+	}
+	if _, err := c.entries.Put(ctx, keyed, []byte("{}"), 0); err != nil {
+		return catalog.AccessKey{}, fmt.Errorf("make first access key: %w", err)
+	}
+	return k, nil
 }
 
 // Announce tells processes that find the catalog taken where its node's admin

@@ -50,6 +50,7 @@ func (n *node) facts(version string, now time.Time) (banner.Facts, error) {
 		Version: version, Pages: []string{home}, Publish: home + "publish",
 		Demo: n.demoRuns(), Name: demoApp + "/" + mineStream, Links: set,
 		Admin: "http://" + n.open.admin.Addr().String(), DataDir: n.cfg.DataDir,
+		AccessKey: n.firstKey.ID, AccessSecret: n.firstKey.Secret,
 	}
 	if n.cfg.Demo && !f.Demo {
 		f.NoDemo = "No demo picture: it comes over RTMP, which the half-second mode refuses. Publish your own."

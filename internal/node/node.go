@@ -23,6 +23,7 @@ import (
 	"millrace/internal/httplive"
 	"millrace/internal/live"
 	"millrace/internal/media"
+	"millrace/internal/openapi"
 	"millrace/internal/rtc"
 	"millrace/internal/rtmp"
 	"millrace/internal/signal"
@@ -67,6 +68,8 @@ type node struct {
 	signal   *signal.Server
 	registry *prometheus.Registry
 	token    string // of the admin port
+	api      *openapi.Server
+	firstKey catalog.AccessKey // made by this start, or empty
 }
 
 // start opens the data directory and all listeners. Nothing runs yet.
@@ -85,6 +88,11 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	}
 	n := &node{cfg: cfg, log: log, catalog: all, registry: prometheus.NewRegistry(), token: token}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.api = openapi.New(openapi.Config{Catalog: all.Catalog, Now: time.Now, Log: log})
+	if n.firstKey, err = all.FirstKey(context.Background()); err != nil {
+		all.Close()
+		return nil, err
+	}
 	if n.open, err = listen(cfg, dir, all.Snapshot); err != nil {
 		all.Close()
 		return nil, err

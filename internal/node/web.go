@@ -14,6 +14,7 @@ import (
 
 	"millrace/internal/console"
 	"millrace/internal/datadir"
+	"millrace/internal/openapi"
 )
 
 // webServer is one HTTP server and what it listens on.
@@ -36,6 +37,7 @@ func (n *node) webServers() []webServer {
 		{n.httpServer(public), n.open.http},
 		{n.httpServer(adminMux(n)), n.open.admin},
 	}
+	all[1].server.MaxHeaderBytes = apiHeaderBytes
 	if n.open.https != nil {
 		all = append(all, webServer{n.httpServer(public), n.open.https})
 	}
@@ -47,6 +49,9 @@ const (
 	bodyTimeout = 5 * time.Second
 	// answerTimeout bounds the writing of an answer that is no stream.
 	answerTimeout = 30 * time.Second
+	// apiHeaderBytes is room for certificates in a URL: API clients put all
+	// parameters there.
+	apiHeaderBytes = 128 << 10
 )
 
 // httpServer bounds what a client may take before it has said what it wants.
@@ -117,8 +122,9 @@ func (n *node) liveMux() http.Handler {
 }
 
 // adminMux routes the admin port. Whether the node is well may be asked by
-// anybody who reaches the port; all else wants the installation's token, as a
-// bearer token or as the password of any user.
+// anybody who reaches the port; requests of the API are signed with an access
+// key; all else wants the installation's token, as a bearer token or as the
+// password of any user.
 func adminMux(n *node) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -138,7 +144,14 @@ func adminMux(n *node) http.Handler {
 	for _, p := range console.AdminPatterns() {
 		inside.Handle(p, pages)
 	}
-	mux.Handle("/", locked(n.token, inside))
+	lock, api := locked(n.token, inside), answersInTime(n.api)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if openapi.Takes(r) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		lock.ServeHTTP(w, r)
+	})
 	return mux
 }
 

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the format prescribes it
 	"crypto/sha256"
@@ -126,7 +127,7 @@ func (c *call) signatureV3() (*signed, error) {
 
 // canonical joins parameters in the order of their names, escaped.
 func canonical(pairs []pair) string {
-	slices.SortFunc(pairs, func(a, b pair) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value)) })
 	var b strings.Builder
 	for i, p := range pairs {
 		if i > 0 {
