@@ -8,12 +8,13 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
 FUZZTIME ?= 20s
 BENCH    ?= .
+OUT      ?=
 MINUTES  ?= 30
 PPM      ?= 200
 MODE     ?= half-second
 ARGS     ?= --demo
 
-.PHONY: run build deps test test-go test-web test-browser web check lint bench soak fuzz clean
+.PHONY: run build deps test test-go test-web test-browser web check lint bench soak drift churn fuzz clean
 
 run: build
 	exec bin/millrace serve $(ARGS)
@@ -58,14 +59,22 @@ lint:
 	@[[ -x bin/golangci-lint ]] || GOBIN=$(CURDIR)/bin go install $(GOLANGCI)
 	bin/golangci-lint run ./...
 
-# Measures all of bench/results.md anew, in sixteen minutes at most; the machine
-# should have nothing else to do. make bench BENCH='load|join' prints those parts.
+# Measures all of bench/results.md anew, in fourteen minutes at most; the machine
+# should have nothing else to do. make bench BENCH='^load|join' prints those parts;
+# OUT=file writes that file instead.
 bench: deps build
-	node bench/run.mjs '$(BENCH)'
+	node bench/run.mjs '$(BENCH)' '$(OUT)'
 
-# Half an hour with publishers whose clocks run 200 ppm fast and slow.
-soak: deps build
+# Twice half an hour.
+soak: drift churn
+
+# Publishers whose clocks run 200 ppm fast and slow.
+drift: deps build
 	node bench/soak.mjs $(MINUTES) $(PPM) $(MODE)
+
+# Viewers that come and go.
+churn: deps build
+	node bench/churn.mjs $(MINUTES)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

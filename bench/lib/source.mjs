@@ -3,7 +3,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { barcode } from './barcode.mjs';
+import { barcode } from './module.mjs';
 
 const width = 640, height = 360, fps = 30;
 const luma = width * height;

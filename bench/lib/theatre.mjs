@@ -8,7 +8,7 @@ import { Browser } from '../../test/browser/lib/browser.mjs';
 import { Server } from '../../test/browser/lib/server.mjs';
 import { scripts, Site } from '../../test/browser/lib/site.mjs';
 import { until } from '../../test/browser/lib/until.mjs';
-import { barcode } from './barcode.mjs';
+import { module } from './module.mjs';
 import { Source } from './source.mjs';
 
 const here = (path) => fileURLToPath(new URL(`../page/${path}`, import.meta.url));
@@ -16,8 +16,8 @@ const stream = 'live/bench';
 
 /** A server and a browser with the page that measures; open() gives more such pages. */
 export async function house(lab, { args = [] } = {}) {
-  scripts['/barcode.js'] = (await barcode()).file;
-  for (const name of ['measure', 'floor', 'cast', 'stage']) scripts[`/${name}.js`] = here(`${name}.js`);
+  for (const name of ['barcode', 'sdp']) scripts[`/${name}.js`] = (await module(name)).file;
+  for (const name of ['measure', 'floor', 'cast', 'stage', 'whep', 'hear']) scripts[`/${name}.js`] = here(`${name}.js`);
   const server = lab.keep(await Server.start({ args: ['--log-level', 'warn', ...args] }));
   const links = await server.links(stream);
   const site = lab.keep(await Site.start({ html: await readFile(here('index.html'), 'utf8') }));
@@ -30,9 +30,9 @@ export async function house(lab, { args = [] } = {}) {
   return { server, links, open, ...(await open()) };
 }
 
-/** The same with a broadcaster; returns when the stream has run for a second or so. */
-export async function theatre(lab) {
-  const { server, links, page } = await house(lab);
+/** The same, with the same options, and a broadcaster; returns when the stream has run for a second or so. */
+export async function theatre(lab, options) {
+  const { server, links, page } = await house(lab, options);
   const source = await Source.start(lab, links.publish.rtmp);
   await until('the stream', async () => {
     if (source.program.status !== undefined) throw new Error(`ffmpeg has ended: ${source.program.err}`);

@@ -5,6 +5,8 @@
 import { BarcodeReader, delayOf } from '/barcode.js';
 import { cast } from '/cast.js';
 import { loopback } from '/floor.js';
+import { concealed, concealedSDK } from '/hear.js';
+import { detour, received, whep } from '/whep.js';
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -52,39 +54,6 @@ async function collect(video, warm, span) {
   return { delays, unread, freezes, longest: Math.max(0, ...gaps), fps: times.length * 1000 / span };
 }
 
-/** A WHEP session up to the answer; `begin` is awaited before the POST. */
-async function whep(url, video, begin = async () => {}, through = (sdp) => sdp) {
-  const pc = new RTCPeerConnection();
-  const media = new MediaStream();
-  pc.ontrack = (e) => {
-    media.addTrack(e.track);
-    video.srcObject = media;
-  };
-  pc.addTransceiver('video', { direction: 'recvonly' });
-  pc.addTransceiver('audio', { direction: 'recvonly' });
-  await pc.setLocalDescription();
-  await begin();
-  const posted = performance.now();
-  const reply = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
-  const body = await reply.text();
-  const answered = performance.now();
-  if (reply.status !== 201) throw new Error(`WHEP: ${reply.status}: ${body}`);
-  const resource = new URL(reply.headers.get('Location'), url).href;
-  await pc.setRemoteDescription({ type: 'answer', sdp: through(body) });
-  const close = async () => {
-    await fetch(resource, { method: 'DELETE' });
-    pc.close();
-    video.srcObject = null;
-  };
-  return { pc, posted, answered, close };
-}
-
-async function received(pc) {
-  const all = [...(await pc.getStats()).values()];
-  const of = (kind) => all.find((s) => s.type === 'inbound-rtp' && s.kind === kind) ?? {};
-  return { all, video: of('video'), audio: of('audio') };
-}
-
 /** What changed in the statistics between two looks. */
 function difference(before, after) {
   const jitter = (kind) => {
@@ -104,7 +73,7 @@ function difference(before, after) {
 
 async function measureWHEP(url, warm, span, through) {
   const video = screen();
-  const session = await whep(url, video, undefined, through);
+  const session = await whep(url, video, { through });
   await wait(warm);
   const before = await received(session.pc);
   const seen = await collect(video, 0, span);
@@ -151,9 +120,6 @@ async function measureHLS(url, settings, warm, span) {
   }
 }
 
-/** Edits an answer so that its addresses lead to another port. */
-const detour = (from, to) => (to ? (sdp) => sdp.replaceAll(` ${from} typ host`, ` ${to} typ host`) : undefined);
-
 /** From this page by WHIP and back by WHEP. `ports` are the server's and those of links before it. */
 async function measureCast({ whip, whep: play, sound, ports = {} }, warm, span) {
   const caster = await cast(whip, { sound, through: detour(ports.server, ports.up) });
@@ -166,16 +132,30 @@ async function measureCast({ whip, whep: play, sound, ports = {} }, warm, span) 
 
 let caster;
 /** Publishes until the page is closed; resolves with the ms until the answer. */
-async function keepCasting(whip) {
-  caster = await cast(whip, { sound: true });
+async function keepCasting(whip, options = {}) {
+  caster = await cast(whip, { sound: true, ...options });
   return caster.answered - caster.posted;
 }
 
-/** Watches a stream for as long as the page lives, and notes when each picture was shown. */
-async function keepWatching(url) {
+/** The bit rate of each layer of what is being published, in bit/s, since the last call. */
+let counted = new Map();
+async function castRates() {
+  const before = counted;
+  counted = new Map();
+  for (const s of (await caster.pc.getStats()).values()) {
+    if (s.type === 'outbound-rtp' && s.kind === 'video') counted.set(s.rid ?? '', s);
+  }
+  return [...counted].map(([rid, s]) => {
+    const b = before.get(rid);
+    return { rid, height: s.frameHeight, rate: b ? (s.bytesSent - b.bytesSent) * 8000 / (s.timestamp - b.timestamp) : 0 };
+  });
+}
+
+/** Watches a stream for as long as the page lives, and notes when each picture was shown, and how high it is. */
+async function keepWatching(url, ports = {}) {
   const video = screen(), shown = (globalThis.shown = []);
-  watch(video, (delay) => shown.push({ at: Date.now(), delay }));
-  await whep(url, video);
+  watch(video, (delay) => shown.push({ at: Date.now(), delay, height: video.videoHeight }));
+  await whep(url, video, { through: detour(ports.server, ports.down) });
 }
 
 async function measureFloor(warm, span, options) {
@@ -193,7 +173,7 @@ async function measureJoin(url, moment) {
   const video = screen();
   const seen = [];
   const stop = watch(video, (delay, at) => seen.push({ at, delay }));
-  const session = await whep(url, video, () => wait(Math.max(0, moment - Date.now())));
+  const session = await whep(url, video, { begin: () => wait(Math.max(0, moment - Date.now())) });
   const deadline = performance.now() + 10_000;
   while (seen.length === 0) {
     if (performance.now() > deadline) throw new Error('no picture within 10 s');
@@ -212,5 +192,6 @@ async function measureJoin(url, moment) {
 }
 
 globalThis.measure = {
-  whep: measureWHEP, flv: measureFLV, hls: measureHLS, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, keepWatching,
+  whep: measureWHEP, flv: measureFLV, hls: measureHLS, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, castRates, keepWatching,
+  concealed, concealedSDK,
 };

@@ -19,9 +19,9 @@ export default {
   ],
 
   async measure() {
-    const rtmp = await tool('join', '--from', 'rtmp', '--joins', '30', '--every', '370ms');
-    const whip = await tool('join', '--from', 'whip', '--joins', '16', '--every', '2370ms');
-    const swipe = await tool('join', '--from', 'rtmp', '--joins', '20', '--every', '570ms', '--switch');
+    const rtmp = await tool('join', '--from', 'rtmp', '--joins', '40', '--every', '350ms');
+    const whip = await tool('join', '--from', 'whip', '--joins', '30', '--every', '1200ms');
+    const swipe = await tool('join', '--from', 'rtmp', '--joins', '30', '--every', '400ms', '--switch');
     const storm = await tool('churn', '--from', 'rtmp', '--rate', String(rate), '--viewers', String(rate), '--for', `${span}s`, '--every', '2s', '--vanish', '0', '--no-verify');
     const key = ({ report: r }, limits) => {
       if (r.failed > 0 || r.no_key > 0) return { measured: `${r.failed} failed, ${r.no_key} got none in 2 s: ${r.first_error ?? ''}`, holds: false };

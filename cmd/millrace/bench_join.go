@@ -11,7 +11,7 @@ import (
 type benchJoin struct {
 	benchTarget
 	Joins  int           `default:"20" help:"Viewers that come, one after the other."`
-	Every  time.Duration `default:"2370ms" help:"From one join to the next; with key frames every 2 s they fall anywhere between them."`
+	Every  time.Duration `default:"1300ms" help:"From one join to the next on average, at random: they fall anywhere between two key frames."`
 	Switch bool          `help:"Each viewer switches between two streams, instead of coming anew."`
 }
 

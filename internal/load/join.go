@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 type JoinOptions struct {
 	URLs  []string // more than one: each viewer switches to the next
 	Joins int
-	Every time.Duration // from one join to the next; the age of the key frame follows
+	Every time.Duration // from one join to the next, on average: where a join makes a key frame, an even one would have the same age each time
 	PID   int
 }
 
@@ -56,15 +57,11 @@ func Join(ctx context.Context, o JoinOptions) (JoinResult, error) {
 	if err := pause(ctx, settle); err != nil {
 		return j.res, err
 	}
-	tick := time.NewTicker(max(time.Millisecond, o.Every))
-	defer tick.Stop()
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	for i := range o.Joins {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return j.res, context.Cause(ctx)
+		if err := pause(ctx, time.Duration((.2+1.6*rand.Float64())*float64(o.Every))); err != nil {
+			return j.res, err
 		}
 		watching.Go(func() { j.one(ctx, i) })
 	}

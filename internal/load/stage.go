@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 )
 
@@ -72,9 +73,14 @@ func (s *Stage) Tell(ctx context.Context, w io.Writer, viewers int) error {
 		return nil
 	}
 	forward, err := s.Own.Quantile(ctx, "millrace_rtc_forward_seconds", .99)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%d viewers: started in %.1f ms; a frame's last packet left within %.1f ms of its arrival, p99, joins included\n",
-			viewers, millis(s.Own.Start), millis(forward))
+	if err != nil {
+		return err
 	}
+	within := fmt.Sprintf("%.1f ms", millis(forward))
+	if forward == math.MaxInt64 {
+		within = "more than the server counts"
+	}
+	_, err = fmt.Fprintf(w, "%d viewers: started in %.1f ms; a frame's last packet left within %s of its arrival, p99, joins included\n",
+		viewers, millis(s.Own.Start), within)
 	return err
 }

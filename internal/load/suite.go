@@ -116,7 +116,8 @@ func (s *Server) End() error {
 }
 
 // Quantile reads the q-th quantile of a histogram from the server's metrics,
-// as the upper bound of the bucket that holds it.
+// as the upper bound of the bucket that holds it; the longest time there is for
+// the last one, which has no bound.
 func (s *Server) Quantile(ctx context.Context, name string, q float64) (time.Duration, error) {
 	counts, err := s.histogram(ctx, name)
 	if err != nil {
@@ -128,6 +129,9 @@ func (s *Server) Quantile(ctx context.Context, name string, q float64) (time.Dur
 	}
 	for _, c := range counts {
 		if total > 0 && c.count >= q*total {
+			if math.IsInf(c.le, 1) {
+				return math.MaxInt64, nil
+			}
 			return time.Duration(c.le * float64(time.Second)), nil
 		}
 	}
