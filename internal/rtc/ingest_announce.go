@@ -6,6 +6,7 @@ import (
 
 	"millrace/internal/codec/aac"
 	"millrace/internal/codec/h264"
+	"millrace/internal/codec/h265"
 	"millrace/internal/media"
 	wire "millrace/internal/wire/rtp"
 )
@@ -54,6 +55,9 @@ func (l *layer) describe() *media.Track {
 	case media.H265:
 		if len(l.params) < 3 {
 			return nil
+		}
+		if w, h, ok := h265.Dimensions(h265.SPSOf(l.params)); ok {
+			t.Width, t.Height, l.width, l.height = w, h, w, h
 		}
 	}
 	return t

@@ -44,6 +44,36 @@ func Unsized(whole, payload []byte) []byte {
 	return append(out, payload...)
 }
 
+// Unit is a temporal unit, taken apart.
+type Unit struct {
+	// Data is the units with their sizes, without delimiters.
+	Data []byte
+	// Sequence is a copy of the last sequence header, without its size; nil when
+	// there is none.
+	Sequence []byte
+	Key      bool // decoding can start here
+	Shows    bool // there is a frame in it
+}
+
+// ParseUnit reads a temporal unit whose units have sizes. Data shares no memory
+// with b.
+func ParseUnit(b []byte) (u Unit, err error) {
+	u.Data = make([]byte, 0, len(b))
+	err = Units(b, func(whole, payload []byte) {
+		switch t, _ := Type(whole); t {
+		case TypeDelimiter:
+			return
+		case TypeSequence:
+			u.Sequence = Unsized(whole, payload)
+		}
+		if key, tells := IsKey(whole[0], payload); tells && !u.Shows {
+			u.Key, u.Shows = key, true
+		}
+		u.Data = append(u.Data, whole...)
+	})
+	return u, err
+}
+
 // recordSize is that of an AV1CodecConfigurationRecord before its units (AV1
 // in ISO BMFF, section 2.3.3).
 const recordSize = 4

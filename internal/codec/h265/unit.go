@@ -92,6 +92,16 @@ func ofType(sets [][]byte, t byte) (some [][]byte) {
 	return some
 }
 
+// Complete says whether there are sets of each type, as a decoder needs.
+func Complete(params [][]byte) bool {
+	for t := byte(TypeVPS); t <= TypePPS; t++ {
+		if len(ofType(params, t)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // SPSOf returns the first sequence parameter set; nil when there is none.
 func SPSOf(params [][]byte) []byte {
 	if sets := ofType(params, TypeSPS); len(sets) > 0 {

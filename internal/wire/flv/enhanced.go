@@ -159,24 +159,14 @@ func (v *EnhancedVideo) reorders(seen bool) {
 // unitsAV1 takes delimiters out, notes a sequence header, and says whether the
 // first frame is a key frame.
 func (v *EnhancedVideo) unitsAV1(payload []byte) (data []byte, key bool, err error) {
-	data = make([]byte, 0, len(payload))
-	told := false
-	err = av1.Units(payload, func(whole, body []byte) {
-		switch t, _ := av1.Type(whole); t {
-		case av1.TypeDelimiter:
-			return
-		case av1.TypeSequence:
-			_ = v.describeAV1(av1.Unsized(whole, body)) // one that cannot be read changes nothing
-		}
-		if is, tells := av1.IsKey(whole[0], body); tells && !told {
-			key, told = is, true
-		}
-		data = append(data, whole...)
-	})
+	u, err := av1.ParseUnit(payload)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrTag, err)
 	}
-	return data, key, nil
+	if u.Sequence != nil {
+		_ = v.describeAV1(u.Sequence) // one that cannot be read changes nothing
+	}
+	return u.Data, u.Key, nil
 }
 
 // sizeVP9 notes the size of a key frame.

@@ -34,8 +34,8 @@ const (
 )
 
 // Assembler puts packets together to frames, the inverse of Packetizer: H264,
-// AAC as ADTS, and Opus. It implements live.Assembler. Packets of other codecs
-// make no frames. It is not safe for concurrent use.
+// H265, AV1, VP9, AAC as ADTS, and Opus. It implements live.Assembler. Packets of
+// other codecs make no frames. It is not safe for concurrent use.
 //
 // At most videoRoom and audioRoom bytes of payload wait for missing packets.
 // Time is that of Packet.Arrived or, in packets without it, Packet.Time.
@@ -69,7 +69,7 @@ func NewAssembler(video, audio *media.Track) *Assembler {
 // Sound that is missing is left out. Numbers of one kind may run back with a
 // Discontinuity only.
 //
-// Frames' Data is own memory for H264 and for AAC that came in fragments; else
+// Frames' Data is own memory for video and for AAC that came in fragments; else
 // it is a part of the packet's payload.
 func (a *Assembler) Assemble(pk *media.Packet) []*media.Frame {
 	if !usable(pk) {

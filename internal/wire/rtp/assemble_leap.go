@@ -1,9 +1,6 @@
 package rtp
 
-import (
-	"millrace/internal/codec/h264"
-	"millrace/internal/media"
-)
+import "millrace/internal/media"
 
 // leap goes on with the access unit around a number, leaving everything before
 // it, if that is held and a key frame which is whole.
@@ -21,7 +18,7 @@ func (v *videoLane) leap(a *Assembler, seq int64) {
 			return
 		}
 	}
-	if v.at(first).Codec != media.H264 || !v.isKey(first, end) {
+	if formatOf(v.at(first).Codec) == nil || !v.isKey(first, end) {
 		return
 	}
 	v.goTo(first, true)
@@ -47,7 +44,7 @@ func (v *videoLane) leapAnywhere(a *Assembler) {
 // access unit.
 func (v *videoLane) startsAt(seq int64) bool {
 	pk, before := v.at(seq), v.at(seq-1)
-	return opens(pk.Payload) || before != nil && (before.Marker || before.Time != pk.Time)
+	return certainly(pk) || before != nil && (before.Marker || before.Time != pk.Time)
 }
 
 // endOf returns the number behind the access unit of a held one; or, and false,
@@ -76,12 +73,25 @@ func (v *videoLane) isKey(first, end int64) bool {
 	return false
 }
 
-// holdsSlice says that there is a part of a picture among the packets.
-func (v *videoLane) holdsSlice(first, end int64) bool {
+// shows says that there is a part of a picture among the packets.
+func (v *videoLane) shows(first, end int64) bool {
 	for seq := first; seq < end; seq++ {
-		if t, _ := firstNAL(v.at(seq).Payload); t >= h264.TypeSlice && t <= h264.TypeIDR {
+		pk := v.at(seq)
+		if f := formatOf(pk.Codec); f != nil && f.shows(pk.Payload) {
 			return true
 		}
 	}
 	return false
+}
+
+// certainly says that pk begins an access unit, and perhaps that it may be the
+// beginning of a key frame.
+func certainly(pk *media.Packet) bool {
+	f := formatOf(pk.Codec)
+	return f != nil && f.opens(pk.Payload)
+}
+
+func perhaps(pk *media.Packet) bool {
+	f := formatOf(pk.Codec)
+	return f != nil && f.mayOpen(pk.Payload)
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"slices"
 
+	"millrace/internal/codec/av1"
 	"millrace/internal/codec/h264"
+	"millrace/internal/codec/h265"
 	"millrace/internal/media"
 )
 
-// videoTrack keeps the description of an H264 track in step with the parameter
-// sets that come in band.
+// videoTrack keeps the description of the pictures in step with what comes in
+// band: parameter sets, sequence headers, sizes.
 type videoTrack struct {
 	track *media.Track // never nil once a picture came
 	fresh bool         // sets of an earlier publisher are void
@@ -17,7 +19,7 @@ type videoTrack struct {
 
 // adopt takes what was announced.
 func (v *videoTrack) adopt(t *media.Track) {
-	if t != nil && t.Kind == media.Video && t.Codec == media.H264 {
+	if t != nil && t.Kind == media.Video && formatOf(t.Codec) != nil {
 		v.track = t
 		return
 	}
@@ -27,22 +29,49 @@ func (v *videoTrack) adopt(t *media.Track) {
 // changed says that another publisher begins: its sets replace all.
 func (v *videoTrack) changed() { v.fresh = true }
 
-// usable says that a decoder could be set up.
-func (v *videoTrack) usable() bool {
-	return len(v.track.Params) > 1 && h264.Type(v.track.Params[0]) == h264.TypeSPS
+// usable says that a decoder of c could be set up.
+func (v *videoTrack) usable(c media.Codec) bool {
+	sets := v.track.Params
+	switch {
+	case v.track.Codec != c:
+		return false
+	case c == media.H264:
+		return len(sets) > 1 && h264.Type(sets[0]) == h264.TypeSPS
+	case c == media.H265:
+		return h265.Complete(sets)
+	case c == media.AV1:
+		return len(sets) > 0
+	}
+	return true
 }
 
-// merge takes parameter sets of a whole access unit, in own memory. An SPS that
-// cannot be read changes nothing.
-func (v *videoTrack) merge(sets [][]byte) {
+// take notes what a whole access unit tells.
+func (v *videoTrack) take(c media.Codec, u accessUnit) {
+	if v.track.Codec != c {
+		v.track = &media.Track{Kind: media.Video, Codec: c}
+	}
+	switch c {
+	case media.H264:
+		v.mergeH264(u.sets)
+	case media.H265:
+		v.mergeH265(u.sets)
+	case media.AV1:
+		if len(u.sets) > 0 {
+			v.sequenceAV1(u.sets[0])
+		}
+	case media.VP9:
+		if u.key && u.width > 0 {
+			v.size(u.width, u.height)
+		}
+	}
+}
+
+// mergeH264 takes parameter sets. An SPS that cannot be read changes nothing.
+func (v *videoTrack) mergeH264(sets [][]byte) {
 	if len(sets) == 0 {
 		return
 	}
-	held := v.track.Params
-	if v.fresh && slices.ContainsFunc(sets, func(p []byte) bool { return h264.Type(p) == h264.TypeSPS }) {
-		held, v.fresh = nil, false
-	}
-	params, changed := h264.MergeParams(held, sets)
+	params, changed := h264.MergeParams(v.held(sets, func(p []byte) bool { return h264.Type(p) == h264.TypeSPS }), sets)
 	if !changed || slices.EqualFunc(params, v.track.Params, bytes.Equal) {
 		return
 	}
@@ -59,6 +88,62 @@ func (v *videoTrack) merge(sets [][]byte) {
 	} else if h264.Type(current) == h264.TypeSPS {
 		return // nothing could be set up with it
 	}
+	v.track = &t
+}
+
+// mergeH265 is mergeH264 for H265.
+func (v *videoTrack) mergeH265(sets [][]byte) {
+	if len(sets) == 0 {
+		return
+	}
+	params, changed := h265.MergeParams(v.held(sets, func(p []byte) bool { return h265.SPSOf([][]byte{p}) != nil }), sets)
+	if !changed || slices.EqualFunc(params, v.track.Params, bytes.Equal) {
+		return
+	}
+	t := *v.track
+	t.Params = params
+	if sps := h265.SPSOf(params); sps != nil {
+		w, h, ok := h265.Dimensions(sps)
+		if !ok {
+			return
+		}
+		t.Width, t.Height = w, h
+	}
+	v.track = &t
+}
+
+// held are the sets that fresh ones are added to: none of a publisher before, if
+// there is a sequence among the fresh.
+func (v *videoTrack) held(fresh [][]byte, isSequence func([]byte) bool) [][]byte {
+	if v.fresh && slices.ContainsFunc(fresh, isSequence) {
+		v.fresh = false
+		return nil
+	}
+	return v.track.Params
+}
+
+// sequenceAV1 takes a sequence header without its size. One that cannot be read
+// changes nothing.
+func (v *videoTrack) sequenceAV1(sequence []byte) {
+	if len(v.track.Params) == 1 && bytes.Equal(v.track.Params[0], sequence) {
+		return
+	}
+	w, h, ok := av1.Dimensions(sequence)
+	if !ok {
+		return
+	}
+	t := *v.track
+	t.Params, t.Width, t.Height = [][]byte{sequence}, w, h
+	v.track = &t
+}
+
+// size notes that pictures have one.
+func (v *videoTrack) size(w, h int) {
+	if v.track.Width == w && v.track.Height == h {
+		return
+	}
+	t := *v.track
+	t.Width, t.Height = w, h
 	v.track = &t
 }
 

@@ -1,9 +1,6 @@
 package rtp
 
-import (
-	"millrace/internal/codec/h264"
-	"millrace/internal/media"
-)
+import "millrace/internal/media"
 
 // videoLane makes pictures. It goes through the window in order, from the
 // beginning of one access unit to that of the next; only where decoding must
@@ -84,7 +81,7 @@ func (v *videoLane) settled(now int64) bool {
 		return false
 	}
 	first := v.slot(v.ahead)
-	return !first.key || mayOpen(first.pk.Payload)
+	return !first.key || perhaps(&first.pk)
 }
 
 // advance goes through what is there without a gap.
@@ -105,13 +102,13 @@ func (v *videoLane) advance(a *Assembler) {
 // packets are there but, where its beginning is not sure, the first ones.
 func (v *videoLane) finish(a *Assembler, end int64) {
 	first := v.at(v.next)
-	whole := v.sure || opens(first.Payload) || v.blind && v.track.usable() && mayOpen(first.Payload)
+	whole := v.sure || certainly(first) || v.blind && v.track.usable(first.Codec) && perhaps(first)
 	switch {
-	case first.Codec != media.H264:
+	case formatOf(first.Codec) == nil:
 		v.needKey = true
 	case whole && (!v.needKey || v.isKey(v.next, end)):
 		v.emit(a, end)
-	case v.needKey && v.holdsSlice(v.next, end):
+	case v.needKey && v.shows(v.next, end):
 		v.ask(a)
 	}
 	v.goTo(end, true)
@@ -125,27 +122,23 @@ func (v *videoLane) goTo(seq int64, sure bool) {
 
 // emit makes the frame of the whole access unit from next up to end.
 func (v *videoLane) emit(a *Assembler, end int64) {
-	data, ok := joinH264(&v.lane, v.next, end)
-	if !ok {
+	codec := v.at(v.next).Codec
+	u, ok := formatOf(codec).join(&v.lane, v.next, end)
+	if !ok || len(u.sets) > maxSets {
 		v.lose(a)
 		return
 	}
-	u, err := h264.ParseUnit(data, 4)
-	if err != nil || len(u.Params) > maxSets {
-		v.lose(a)
+	v.track.take(codec, u)
+	if u.empty {
 		return
 	}
-	v.track.merge(u.Params)
-	if u.Slices == 0 {
-		return
-	}
-	if v.needKey && (!u.Key || !v.track.usable()) {
+	if v.needKey && (!u.key || !v.track.usable(codec)) {
 		v.ask(a)
 		return
 	}
 	f := v.frame(v.next, end, nil)
-	f.Key, f.Discardable, f.Data = u.Key, u.Discardable, u.Data
-	f.Track = v.track.of(u.B || f.PTS != f.DTS)
+	f.Key, f.Discardable, f.Data = u.key, u.discardable, u.data
+	f.Track = v.track.of(u.reordered || f.PTS != f.DTS)
 	if v.any && f.DTS < v.last {
 		f.DTS = v.last
 		f.PTS = max(f.PTS, f.DTS)

@@ -19,7 +19,7 @@ func inspectH265(p []byte) (Shape, bool) {
 	var v h265View
 	switch {
 	case t == nalAP:
-		if !v.walk(p[h265.HeaderSize:]) {
+		if !walkAP(p[h265.HeaderSize:], v.see) {
 			return Shape{}, false
 		}
 	case t == nalFU:
@@ -41,8 +41,10 @@ type h265View struct {
 	params             [][]byte
 }
 
-// walk goes through the units of an aggregate.
-func (v *h265View) walk(p []byte) bool {
+// walkAP calls see with each NAL unit of an aggregate, behind its header, and with
+// the unit's type. It is false when a size or a type does not fit; see may have
+// been called before.
+func walkAP(p []byte, see func(nal []byte, t byte)) bool {
 	if len(p) == 0 {
 		return false
 	}
@@ -59,7 +61,7 @@ func (v *h265View) walk(p []byte) bool {
 		if !ok || t >= nalAP {
 			return false
 		}
-		v.see(nal, t)
+		see(nal, t)
 		p = p[2+n:]
 	}
 	return true

@@ -7,36 +7,14 @@ import "millrace/internal/codec/vp9"
 // exist that never say so (FFmpeg's); only in the first can the frame's own
 // header be asked as well. Which pictures are referred to is not told.
 func inspectVP9(p []byte) (Shape, bool) {
-	id, inter, layers, flexible := p[0]&0x80 != 0, p[0]&0x40 != 0, p[0]&0x20 != 0, p[0]&0x10 != 0
-	begins, structure := p[0]&0x08 != 0, p[0]&0x02 != 0
-	r := octets{b: p[1:]}
-	if id && r.take()&0x80 != 0 {
-		r.take() // a PictureID of 15 bits
-	}
-	spatial := byte(0)
-	if layers {
-		spatial = r.take() >> 1 & 7
-		if !flexible {
-			r.take() // TL0PICIDX
-		}
-	}
-	if flexible && inter {
-		for i := 0; r.take()&1 != 0; i++ { // P_DIFF, N
-			if i == 2 {
-				return Shape{}, false
-			}
-		}
-	}
-	s := Shape{Key: begins && !inter && spatial == 0}
-	if structure {
-		s.Width, s.Height = r.scalability()
-	}
-	if r.short || len(r.b) == 0 {
+	d, ok := describeVP9(p)
+	if !ok {
 		return Shape{}, false
 	}
+	s := Shape{Key: d.begins && !d.inter && d.spatial == 0, Width: d.width, Height: d.height}
 	if s.Key {
 		// A header that cannot be read may be encrypted end to end.
-		if h, ok := vp9.ParseHeader(r.b); ok {
+		if h, ok := vp9.ParseHeader(d.body); ok {
 			s.Key = h.Key
 			if s.Width == 0 {
 				s.Width, s.Height = h.Width, h.Height
@@ -47,6 +25,46 @@ func inspectVP9(p []byte) (Shape, bool) {
 		s.Width, s.Height = 0, 0
 	}
 	return s, true
+}
+
+// descriptor is what stands before a piece of a frame.
+type descriptor struct {
+	inter, begins bool // begins and ends are of a layer's frame
+	ends          bool
+	spatial       byte
+	width, height int // of the largest layer, where they are told
+	body          []byte
+}
+
+// describeVP9 is false for a payload that is malformed.
+func describeVP9(p []byte) (d descriptor, ok bool) {
+	if len(p) == 0 {
+		return d, false
+	}
+	id, layers, flexible, structure := p[0]&0x80 != 0, p[0]&0x20 != 0, p[0]&0x10 != 0, p[0]&0x02 != 0
+	d.inter, d.begins, d.ends = p[0]&0x40 != 0, p[0]&0x08 != 0, p[0]&0x04 != 0
+	r := octets{b: p[1:]}
+	if id && r.take()&0x80 != 0 {
+		r.take() // a PictureID of 15 bits
+	}
+	if layers {
+		d.spatial = r.take() >> 1 & 7
+		if !flexible {
+			r.take() // TL0PICIDX
+		}
+	}
+	if flexible && d.inter {
+		for i := 0; r.take()&1 != 0; i++ { // P_DIFF, N
+			if i == 2 {
+				return d, false
+			}
+		}
+	}
+	if structure {
+		d.width, d.height = r.scalability()
+	}
+	d.body = r.b
+	return d, !r.short && len(r.b) > 0
 }
 
 // octets takes bytes from the front; after the last it yields zeros.

@@ -6,20 +6,23 @@ import (
 	"millrace/internal/codec/h264"
 )
 
-// joinH264 puts the NAL units in the payloads from first up to end behind
-// 4-byte lengths, in own memory. It is false when they do not fit together.
-func joinH264(w *lane, first, end int64) ([]byte, bool) {
-	size := 64
+// formatH264 is that of RFC 6184, packetization modes 0 and 1.
+type formatH264 struct{}
+
+func (formatH264) join(l *lane, first, end int64) (accessUnit, bool) {
+	j := h264Joiner{out: make([]byte, 0, sizeOf(l, first, end)), open: -1}
 	for seq := first; seq < end; seq++ {
-		size += len(w.at(seq).Payload) + 8
-	}
-	j := h264Joiner{out: make([]byte, 0, size), open: -1}
-	for seq := first; seq < end; seq++ {
-		if p := w.at(seq).Payload; len(p) > 0 && !j.add(p) {
-			return nil, false
+		if p := l.at(seq).Payload; len(p) > 0 && !j.add(p) {
+			return accessUnit{}, false
 		}
 	}
-	return j.out, j.open < 0
+	if j.open >= 0 {
+		return accessUnit{}, false
+	}
+	u, err := h264.ParseUnit(j.out, 4)
+	return accessUnit{
+		data: u.Data, sets: u.Params, key: u.Key, discardable: u.Discardable, reordered: u.B, empty: u.Slices == 0,
+	}, err == nil
 }
 
 type h264Joiner struct {
@@ -66,19 +69,22 @@ func (j *h264Joiner) fragment(p []byte) bool {
 	return true
 }
 
-// opens says that a payload certainly begins an access unit, since a delimiter
-// or an SPS comes before everything else (H.264 section 7.4.1.2.3).
-func opens(p []byte) bool {
+// A delimiter or an SPS comes before everything else (H.264 section 7.4.1.2.3).
+func (formatH264) opens(p []byte) bool {
 	t, _ := firstNAL(p)
 	return t == h264.TypeDelimiter || t == h264.TypeSPS
 }
 
-// mayOpen says that a payload may begin a key frame: with SEI, a PPS, or the
-// first slice of an IDR picture.
-func mayOpen(p []byte) bool {
+// A key frame may begin with SEI, a PPS, or the first slice of an IDR picture.
+func (formatH264) mayOpen(p []byte) bool {
 	t, body := firstNAL(p)
 	// first_mb_in_slice is 0, which Exp-Golomb writes as the bit 1.
 	return t == h264.TypeSEI || t == h264.TypePPS || t == h264.TypeIDR && len(body) > 0 && body[0]&0x80 != 0
+}
+
+func (formatH264) shows(p []byte) bool {
+	t, _ := firstNAL(p)
+	return t >= h264.TypeSlice && t <= h264.TypeIDR
 }
 
 // firstNAL returns type and body of the NAL unit that begins at the start of a

@@ -52,7 +52,7 @@ func (w *window) put(pk *media.Packet, now int64) bool {
 		return false
 	}
 	*s = slot{pk: *pk, seen: now, held: true}
-	if pk.Codec == media.H264 {
+	if formatOf(pk.Codec) != nil {
 		shape, _ := Inspect(pk.Codec, pk.Payload)
 		s.key = shape.Key
 	}
