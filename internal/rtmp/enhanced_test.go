@@ -117,13 +117,13 @@ func TestEnhancedCodecs(t *testing.T) {
 			must(t, writer.Initialize())
 			must(t, c.write(writer, video, 0), writer.WriteH264(other, 0, 0, [][]byte{idr}), writer.WriteOpus(talk, 0, []byte{0xfc, 1, 2}))
 			r := w.reader("s")
+			if f := next(t, r, media.Video); !f.Key || f.Track.Codec != c.codec { // VP9's size is in it
+				t.Errorf("first frame is %+v", f)
+			}
 			if v, a := r.Tracks(); v == nil || v.Codec != c.codec || v.Width != 322 || v.Height != 242 || a == nil || a.Codec != media.Opus {
 				t.Fatalf("tracks are %+v, %+v", v, a)
 			}
 			must(t, c.write(writer, video, 1), c.write(writer, video, 2), c.write(writer, video, 3), writer.WriteOpus(talk, 3*time.Second, []byte{0xfc, 3, 4}))
-			if f := next(t, r, media.Video); !f.Key || f.Track.Codec != c.codec {
-				t.Errorf("first frame is %+v", f)
-			}
 			for range 3 {
 				if f := next(t, r, media.Video); f.Key {
 					t.Errorf("frame is %+v", f)
