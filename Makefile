@@ -74,7 +74,7 @@ drift: deps build
 
 # Viewers that come and go.
 churn: deps build
-	node bench/churn.mjs $(MINUTES)
+	node bench/churn.mjs $(MINUTES) $(OUT)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

@@ -1,6 +1,6 @@
 // Viewers that come and go for a long time: what stays behind?
 //
-//   node bench/churn.mjs [minutes]    30 by default; writes bench/churn.md
+//   node bench/churn.mjs [minutes [file]]    30 and bench/churn.md by default
 //
 // 500 viewers at a time, 20 joins per second; a tenth leaves without a word. Each
 // packet is opened, and each picture compared with what was published.
@@ -20,7 +20,7 @@ const began = { at: new Date(), load: load() };
 const { out, err, report } = await tool('churn', '--from', 'whip', '--viewers', String(viewers), '--rate', String(rate),
   '--for', `${minutes}m`, '--every', `${Math.max(5, Math.round(minutes * 2))}s`);
 const text = await write();
-await writeFile(`${root}bench/churn.md`, text);
+await writeFile(process.argv[3] || `${root}bench/churn.md`, text);
 console.log(text);
 process.exit(0);
 

@@ -81,7 +81,7 @@ async function report(viewers, { at, load: first }) {
   })]);
   return `# Drifting publishers
 
-Made by \`make soak\`, at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, of commit ${commit}; ${minutes} minutes.
+Made by \`make drift\`, at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, of commit ${commit}; ${minutes} minutes.
 Load average at the start ${first}, at the end ${load()}. ffmpeg (H264, Opus) → \`millrace publish\` (WHIP) → server → Chromium (WHEP), barcode to barcode,
 with sound, in ${mode} mode. Two clocks that differ by ${most} ppm are ${short(minutes * 60 * most / 1000)} ms apart after ${minutes} minutes. The delay must stay within 50 ms of the start.
 

@@ -8,7 +8,7 @@ const span = 8; // s
 
 export default {
   name: 'joins',
-  limit: 180,
+  limit: 170,
   figures: [
     { id: 'rtmp', what: 'POST → first whole key frame, keys 2 s apart, joins anywhere, RTMP source, p50 / p95', must: '≤ 50 / 100 ms' },
     { id: 'whip', what: 'the same, WHIP source that obeys PLI', must: '≤ 50 / 80 ms' },
@@ -20,8 +20,8 @@ export default {
 
   async measure() {
     const rtmp = await tool('join', '--from', 'rtmp', '--joins', '40', '--every', '350ms');
-    const whip = await tool('join', '--from', 'whip', '--joins', '30', '--every', '1200ms');
-    const swipe = await tool('join', '--from', 'rtmp', '--joins', '30', '--every', '400ms', '--switch');
+    const whip = await tool('join', '--from', 'whip', '--joins', '25', '--every', '1200ms');
+    const swipe = await tool('join', '--from', 'rtmp', '--joins', '20', '--every', '400ms', '--switch');
     const storm = await tool('churn', '--from', 'rtmp', '--rate', String(rate), '--viewers', String(rate), '--for', `${span}s`, '--every', '2s', '--vanish', '0', '--no-verify');
     const key = ({ report: r }, limits) => {
       if (r.failed > 0 || r.no_key > 0) return { measured: `${r.failed} failed, ${r.no_key} got none in 2 s: ${r.first_error ?? ''}`, holds: false };

@@ -9,11 +9,11 @@ import { forwarding, passed, theatre } from '../lib/theatre.mjs';
 import { Lab } from '../lib/lab.mjs';
 
 const runs = 2;
-const floor = [1500, 5000], webrtc = [8000, 20_000], flv = [3000, 6000]; // ms before and while measuring
+const floor = [1500, 5000], webrtc = [8000, 12_000], flv = [3000, 6000]; // ms before and while measuring
 
 export default {
   name: 'latency',
-  limit: 130,
+  limit: 110,
   figures: [
     { id: 'webrtc', what: 'ffmpeg over RTMP to Chromium over WebRTC, barcode to barcode, p50 / p95', must: '≤ 150 / 250 ms' },
     { id: 'flv', what: 'the same by HTTP-FLV and mpegts.js with live chasing, p50 / p95', must: 'for information' },

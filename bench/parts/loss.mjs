@@ -2,11 +2,11 @@
 
 import { tableOf, tool, within } from '../lib/tool.mjs';
 
-const span = '15s';
+const span = '12s';
 
 export default {
   name: 'loss',
-  limit: 150,
+  limit: 120,
   figures: [
     { id: 'time', what: 'pictures decodable within 400 ms of capture at RTT 50 ms and 2 / 5 / 10 % random loss each way', must: '100 %' },
     { id: 'five', what: 'their delay at 5 %, p95 / p99', must: '≤ 105 / 140 ms' },

@@ -5,7 +5,7 @@ import { Link } from '../lib/link.mjs';
 import { table } from '../lib/numbers.mjs';
 import { theatre } from '../lib/theatre.mjs';
 
-const warm = 8000, span = 15_000; // ms
+const warm = 6000, span = 15_000; // ms
 const conditions = { delay: 25, loss: 0.1 };
 
 export default {

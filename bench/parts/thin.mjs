@@ -10,14 +10,15 @@ import { house } from '../lib/theatre.mjs';
 
 const best = 2_500_000, less = 800_000; // bit/s
 const wide = 5_000_000, narrow = 1_000_000;
-const calm = 6000, thin = 20_000, after = 12_000; // ms
+const calm = 5000, thin = 20_000, after = 8000; // ms
 const queue = 64_000; // bytes that wait before the narrow place
 const freeze = 200; // ms from one picture to the next that one sees as a freeze
+const most = 500; // ms of freezing before the drop
 const near = 50; // ms beyond the delay before
 
 export default {
   name: 'thin',
-  limit: 150,
+  limit: 130,
   figures: [
     { id: 'frozen', what: `a viewer's link drops from 5 to 1 Mbit/s for 20 s, a stream of 2.5 Mbit/s with a layer of 0.8: time with frozen picture`, must: '≤ 2 s' },
     { id: 'back', what: `the same without a layer: delay back to within ${near} ms of before, from the end of it`, must: '≤ 3 s' },
@@ -25,16 +26,18 @@ export default {
 
   async measure() {
     const layered = await run([less, best]), single = await run([best]);
+    const back = ({ back: b }) => (b === undefined ? `not within ${seconds(after)}` : seconds(b));
     return {
-      frozen: { measured: `${seconds(layered.frozen)}, ${ms(layered.longest)} at the longest`, holds: layered.frozen <= 2000 },
-      back: {
-        measured: `${single.back === undefined ? 'not' : seconds(single.back)}; with the layer ${layered.back === undefined ? 'not' : seconds(layered.back)}`,
-        holds: single.back !== undefined && single.back <= 3000,
-      },
+      frozen: judged(layered, `${seconds(layered.frozen)}, ${ms(layered.longest)} at the longest`, layered.frozen <= 2000),
+      back: judged(single, `${back(single)}; with the layer ${back(layered)}`, single.back !== undefined && single.back <= 3000),
       details: details([['with', layered], ['without', single]]),
     };
   },
 };
+
+/** Where pictures stood before the link was thin, the machine is to blame. */
+const judged = ({ calm: { frozen } }, measured, holds) =>
+  (frozen > most ? { measured: `${measured}; says nothing, as the picture stood for ${ms(frozen)} of the ${seconds(calm)} before, too` } : { measured, holds });
 
 async function run(layers) {
   const lab = new Lab();
