@@ -23,9 +23,9 @@ var floors = [][]string{
 	{"internal/live", "internal/catalog"},
 	{"internal/config", "internal/catalog/*", "internal/links"},
 	{"internal/datadir"},
-	{"internal/feed"},
+	{"internal/feed", "internal/intake"},
 	// Floor 2: rooms with sockets or workers. None imports another.
-	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode"},
+	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode", "internal/relay"},
 	// Floor 3: the only places that know several rooms.
 	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load", "internal/openapi"},
 	{"internal/node"},
@@ -48,7 +48,7 @@ var strangers = []struct {
 	{slices.Concat(floors[:pure]...), []string{"net", "net/http", "os", "os/exec", "syscall"}},
 	{[]string{"internal/live"}, []string{"millrace/internal/wire/", "millrace/internal/codec/", "net", "net/http", "os"}},
 	{[]string{"internal/catalog", "internal/admit", "internal/links", "internal/banner"}, []string{"net/http", "millrace/internal/wire/"}},
-	{[]string{"internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/signal", "internal/rtc"}, []string{"millrace/internal/sign", "millrace/internal/config", "millrace/internal/datadir"}},
+	{[]string{"internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/signal", "internal/rtc", "internal/relay"}, []string{"millrace/internal/sign", "millrace/internal/config", "millrace/internal/datadir"}},
 }
 
 const module = "millrace/"

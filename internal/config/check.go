@@ -56,6 +56,7 @@ func (c Config) check() error {
 		return &BadValue{"srt-latency", c.SRTLatency.String(), "is not from 0s to 10s"}
 	}
 	return firstBad(
+		c.checkRelays(),
 		oneOf("rts-mode", c.RTSMode, "", "sub-second", "half-second"),
 		oneOf("take-over", c.TakeOver, "when-silent", "always"),
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),

@@ -35,6 +35,10 @@ type Config struct {
 	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As the catalog has it, otherwise."`
 	TakeOver string `name:"take-over" yaml:"take-over" default:"when-silent" enum:"when-silent,always" help:"When a new publisher replaces that of the same stream, one of ${enum}."`
 
+	Pull       Pulls          `name:"pull" yaml:"pull" placeholder:"RULE" help:"Fetch streams from other servers, repeatable: {stream: live/*, from: ['rtmp://origin/{app}/{stream}']}."`
+	Push       Pushes         `name:"push" yaml:"push" placeholder:"RULE" help:"Publish streams to other servers, repeatable: {stream: live/*, to: ['rtmp://other/{app}/{stream}']}."`
+	RelayAllow []netip.Prefix `name:"relay-allow" yaml:"relay-allow" placeholder:"CIDR" help:"Private network that pull and push may reach, repeatable. None by default."`
+
 	LogLevel  string `name:"log-level" yaml:"log-level" default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
 	LogFormat string `name:"log-format" yaml:"log-format" default:"text" enum:"text,json" help:"One of ${enum}."`
 }

@@ -76,6 +76,13 @@ demo: true
 domain-quota: 50
 rts-mode: half-second
 take-over: always
+pull:
+  - stream: live/cam-*
+    from: ["rtmp://a/{app}/{stream}", "https://b/{stream}.flv?k=1"]
+  - {stream: live/news, domain: play.example, from: ["srt://c:1105"], always: true}
+push:
+  - {stream: live/*, to: ["rtmps://d/{app}/{stream}"], opus: true}
+relay-allow: [10.0.0.0/8, "::1/128"]
 log-level: debug
 log-format: json
 `
@@ -85,6 +92,12 @@ log-format: json
 		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		SRTPassphrase: "correct horse battery", SRTLatency: time.Second,
 		NoAuth: true, Demo: true, DomainQuota: 50, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
+		Pull: config.Pulls{
+			{Stream: "live/cam-*", From: []string{"rtmp://a/{app}/{stream}", "https://b/{stream}.flv?k=1"}},
+			{Stream: "live/news", Domain: "play.example", From: []string{"srt://c:1105"}, Always: true},
+		},
+		Push:       config.Pushes{{Stream: "live/*", To: []string{"rtmps://d/{app}/{stream}"}, Opus: true}},
+		RelayAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 	got, err := parse(t, file)
 	if err != nil || !reflect.DeepEqual(got, whole) {
@@ -100,6 +113,19 @@ log-format: json
 	whole.RTCIPs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	if err != nil || !reflect.DeepEqual(got, whole) {
 		t.Fatalf("file and flags: %v\n got %+v\nwant %+v", err, got, whole)
+	}
+}
+
+func TestRulesOnTheCommandLine(t *testing.T) {
+	got, err := parse(t, "", "--pull={stream: live/a, from: ['rtmp://a/b/c']}", "--pull=[{stream: live/b, from: ['rtmp://a/b/c']}]")
+	want := config.Pulls{{Stream: "live/a", From: []string{"rtmp://a/b/c"}}, {Stream: "live/b", From: []string{"rtmp://a/b/c"}}}
+	if err != nil || !reflect.DeepEqual(got.Pull, want) {
+		t.Errorf("got %+v, %v", got.Pull, err)
+	}
+	for _, arg := range []string{"--pull=live", "--push={stream: live/a, too: []}"} {
+		if _, err := parse(t, "", arg); err == nil {
+			t.Errorf("%s is taken", arg)
+		}
 	}
 }
 
@@ -123,6 +149,17 @@ var badFiles = []struct{ name, yaml, want string }{
 	{"no port", "demo: true\nrtmp-addr: localhost\n", `rtmp-addr: "localhost" has no port, as in :8080 or 127.0.0.1:8080`},
 	{"the line of a bad value", "demo: true\nrtmp-addr: localhost\n", "2 | rtmp-addr: localhost"},
 	{"bad word", "log-level: loud\n", `log-level: "loud" is not one of debug, info, warn, error`},
+	{"rule with an unknown key", "pull: [{stream: live/a, form: [rtmp://a/b/c]}]\n", "form"},
+	{"no URL", "pull: [{stream: live/a}]\n", "has not 1 to 16 URLs"},
+	{"a file for a URL", "pull: [{stream: live/a, from: ['file:///etc/passwd']}]\n", "is no URL of a server"},
+	{"a scheme that is not played", "pull: [{stream: live/a, from: ['ftp://a/b']}]\n", "is not of rtmp, rtmps, http, https, srt"},
+	{"a scheme that is not published to", "push: [{stream: live/a, to: ['http://a/b']}]\n", "is not of rtmp, rtmps, srt"},
+	{"a host of the viewer's choice", "pull: [{stream: 'live/*', from: ['rtmp://{stream}/a/b']}]\n", "is no URL of a server"},
+	{"a key in a message", "pull: [{stream: live/a, from: ['ftp://a/b?auth_key=secret']}]\n", `"ftp://a/b" is not`},
+	{"no app", "pull: [{stream: live, from: [rtmp://a/b/c]}]\n", "is not app/stream"},
+	{"no name", "push: [{stream: 'live/[a', to: [rtmp://a/b/c]}]\n", "holds what no name has"},
+	{"always any", "pull: [{stream: 'live/*', always: true, from: [rtmp://a/b/c]}]\n", "is not one stream"},
+	{"no network", "relay-allow: [private]\n", "private"},
 	{"not a mapping", "- a\n- b\n", "["},
 	{"not YAML", "a: [\n", "["},
 	{"tab", "\thttp-addr: :80\n", "["},

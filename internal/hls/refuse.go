@@ -104,6 +104,8 @@ func status(why reason.Reason) int {
 		return http.StatusBadRequest
 	case reason.Codec:
 		return http.StatusNotAcceptable
+	case reason.Unreachable, reason.Refused, reason.PrivateAddress:
+		return http.StatusBadGateway
 	case reason.Limit, reason.Shutdown, reason.Timeout:
 		// 8216bis section 6.2.5.2 wants 503 for what did not come in time.
 		return http.StatusServiceUnavailable

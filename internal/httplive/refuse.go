@@ -94,6 +94,8 @@ func status(why reason.Reason) int {
 		return http.StatusConflict
 	case reason.Limit, reason.Shutdown:
 		return http.StatusServiceUnavailable
+	case reason.Unreachable, reason.Refused, reason.PrivateAddress:
+		return http.StatusBadGateway
 	case reason.Timeout:
 		return http.StatusGatewayTimeout
 	}

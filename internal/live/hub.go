@@ -33,6 +33,7 @@ type Options struct {
 type Hub struct {
 	options   Options
 	suppliers []Supplier
+	published []func(Name)
 	running   sync.WaitGroup // heralds and supplies
 
 	mu      sync.Mutex
@@ -59,6 +60,24 @@ func NewHub(o Options) *Hub {
 
 // AddSupplier registers s. It must be called before the hub is in use.
 func (h *Hub) AddSupplier(s Supplier) { h.suppliers = append(h.suppliers, s) }
+
+// OnPublish makes the hub call f for each publisher that comes, with the name of
+// what it publishes; variants are left out. f must not block. OnPublish must be
+// called before the hub is in use.
+func (h *Hub) OnPublish(f func(n Name)) { h.published = append(h.published, f) }
+
+// Publishing says whether somebody publishes n now.
+func (h *Hub) Publishing(n Name) bool {
+	h.mu.Lock()
+	s := h.streams[n]
+	h.mu.Unlock()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publisher != nil
+}
 
 // Close ends all streams with ErrShutdown and waits until no goroutine of the
 // hub is left.

@@ -82,6 +82,11 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 		old.finish(ErrReplaced)
 	}
 	s.hub.options.Log.Info("publishing", "stream", s.name.String(), "proto", proto, "peer", remote)
+	if s.name.Variant == "" {
+		for _, f := range s.hub.published {
+			f(s.name)
+		}
+	}
 	return p, nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/openapi"
+	"millrace/internal/relay"
 	"millrace/internal/rtc"
 	"millrace/internal/rtmp"
 	"millrace/internal/signal"
@@ -66,6 +67,9 @@ type node struct {
 	flv      *httplive.Server
 	hls      *hls.Server
 	signal   *signal.Server
+	puller   *relay.Puller
+	pusher   *relay.Pusher
+	web      *relay.Web
 	registry *prometheus.Registry
 	token    string // of the admin port
 	api      *openapi.Server
@@ -111,6 +115,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
 	}))
 	door := admit.New(all.Snapshot, n.hub, time.Now, log)
+	n.relay(door)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	if err := n.listenSRT(door); err != nil {
 		n.close()
@@ -146,6 +151,8 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	all, failed := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.catalog.Run(rooms) })
 	all.Go(func() error { return n.rtc.Serve(rooms) })
+	all.Go(func() error { return n.puller.Run(rooms) })
+	all.Go(func() error { return n.pusher.Run(rooms) })
 	all.Go(func() error { return n.rtmp.Serve(rooms, n.open.rtmp, catalog.RTMP) })
 	if n.srt != nil {
 		all.Go(func() error { return n.srt.Serve(rooms) })
@@ -180,6 +187,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	if err := all.Wait(); err != nil && ctx.Err() == nil {
 		return err
 	}
+	n.web.Close()
 	n.log.Info("stopped")
 	return nil
 }

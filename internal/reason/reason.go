@@ -41,6 +41,10 @@ const (
 	Mode          Reason = "mode"           // not permitted in the domain's latency mode
 	Limit         Reason = "limit"          // too many, or too large
 	Timeout       Reason = "timeout"        // took longer than its deadline
+	// PrivateAddress: of a source or a target, which must not be reached.
+	PrivateAddress Reason = "private_address"
+	Unreachable    Reason = "unreachable" // no connection to a source or a target came about
+	Refused        Reason = "refused"     // a source or a target said no
 	// UnknownSession: an id that is over, or was never given out.
 	UnknownSession Reason = "unknown_session"
 )

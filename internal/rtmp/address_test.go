@@ -99,9 +99,10 @@ func FuzzAddress(f *testing.F) {
 
 func TestParseTarget(t *testing.T) {
 	for url, want := range map[string]target{
-		"rtmp://h/live/s":                 {"h:1935", "live", "rtmp://h/live", "s"},
-		"rtmp://h:1936/live/s?auth_key=1": {"h:1936", "live", "rtmp://h:1936/live", "s?auth_key=1"},
-		"rtmp://[::1]/live/s":             {"[::1]:1935", "live", "rtmp://[::1]/live", "s"},
+		"rtmp://h/live/s":                 {"h:1935", "live", "rtmp://h/live", "s", false},
+		"rtmp://h:1936/live/s?auth_key=1": {"h:1936", "live", "rtmp://h:1936/live", "s?auth_key=1", false},
+		"rtmp://[::1]/live/s":             {"[::1]:1935", "live", "rtmp://[::1]/live", "s", false},
+		"rtmps://h/live/s":                {"h:443", "live", "rtmps://h/live", "s", true},
 	} {
 		got, err := parseTarget(url)
 		if err != nil || got != want {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"millrace/internal/media"
 	"millrace/internal/wire/flv"
@@ -70,6 +69,15 @@ const (
 
 // sendTags sends FLV tags as messages: the body of one is that of the other.
 func (c *Client) sendTags(b []byte) error {
+	if err := c.writeTags(b); err != nil {
+		return c.broken(err)
+	}
+	return nil
+}
+
+func (c *Client) writeTags(b []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for len(b) >= tagOverhead {
 		size := int(binary.BigEndian.Uint32(b) & 0xffffff)
 		m := rtmpchunk.Message{
@@ -82,7 +90,7 @@ func (c *Client) sendTags(b []byte) error {
 			m.Body = append(setDataFrame(), m.Body...)
 		}
 		if err := c.out.Write(m); err != nil {
-			return c.broken(err)
+			return err
 		}
 		b = b[tagOverhead+size:]
 	}
@@ -95,7 +103,10 @@ func setDataFrame() []byte {
 }
 
 func (c *Client) flush() error {
-	if err := c.out.Flush(); err != nil {
+	c.mu.Lock()
+	err := c.out.Flush()
+	c.mu.Unlock()
+	if err != nil {
 		return c.broken(err)
 	}
 	return nil
@@ -103,9 +114,8 @@ func (c *Client) flush() error {
 
 // broken looks for the server's own words about a connection that takes no more.
 func (c *Client) broken(err error) error {
-	c.net.until(time.Now().Add(lingering))
 	var told *StatusError
-	if why := c.waitStatus(codeUnpublished); errors.As(why, &told) {
+	if why := c.hear(); errors.As(why, &told) {
 		return told
 	}
 	return fmt.Errorf("send: %w", err)

@@ -65,7 +65,7 @@ func TestOrder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := run(t, Config{})
-			client := &Client{net: &timedConn{Conn: w.raw()}}
+			client := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 			must(t, client.open(), c.say(client))
 			// Until the server has said what it has to say.
 			_ = client.waitStatus(codeUnpublished)

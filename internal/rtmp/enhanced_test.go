@@ -154,7 +154,7 @@ func TestEnhancedCodecs(t *testing.T) {
 			}
 
 			// A player that lists nothing is told.
-			plain := &Client{net: &timedConn{Conn: w.raw()}}
+			plain := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 			must(t, plain.open(), plain.send(3, 0, "connect", 1, connectObject(target{app: "live", tcURL: "rtmp://h/live"})))
 			_, err := plain.result(1)
 			must(t, err, plain.send(3, 0, "createStream", 2, nil))

@@ -56,7 +56,7 @@ func TestSlowHandshake(t *testing.T) {
 
 func TestNeverPublishes(t *testing.T) {
 	w := run(t, Config{PublishTimeout: 300 * time.Millisecond})
-	c := &Client{net: &timedConn{Conn: w.raw()}}
+	c := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 	must(t, c.open(), c.send(3, 0, "connect", 1, connectObject(target{app: "live", tcURL: "rtmp://h/live"})))
 	var told *StatusError
 	if err := c.waitStatus(""); !errors.As(err, &told) || told.Description != errLate.Error() {
@@ -154,7 +154,7 @@ func TestPassedOver(t *testing.T) {
 
 func TestNestedBeforePublishing(t *testing.T) {
 	w := run(t, Config{})
-	c := &Client{net: &timedConn{Conn: w.raw()}}
+	c := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 	must(t, c.open())
 	// As deep as a stranger's limit lets it be.
 	must(t, c.sendRaw(rtmpchunk.Message{ChunkStream: 3, Type: rtmpchunk.TypeCommandAMF0, Body: bytes.Repeat([]byte{3, 0, 1, 'a'}, maxAMF/4)}))
@@ -264,7 +264,7 @@ func TestBrokenPictures(t *testing.T) {
 
 func TestPlayIsRefused(t *testing.T) {
 	w := run(t, Config{})
-	c := &Client{net: &timedConn{Conn: w.raw()}}
+	c := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 	must(t, c.open(), c.send(3, 0, "connect", 1, connectObject(target{app: "live", tcURL: "rtmp://h/live"})))
 	_, err := c.result(1)
 	must(t, err, c.send(3, 0, "createStream", 2, nil))
@@ -362,7 +362,7 @@ func newServer(f *testing.F) *Server {
 func FuzzSession(f *testing.F) {
 	s := newServer(f)
 	var b bytes.Buffer
-	c := &Client{out: rtmpchunk.NewWriter(&b)}
+	c := &Client{caller: caller{out: rtmpchunk.NewWriter(&b)}}
 	say := func(chunkStream, stream uint32, name string, args ...any) {
 		m, err := commandMessage(chunkStream, stream, name, 1, args...)
 		if err != nil {

@@ -185,23 +185,31 @@ func (in *ingest) complete(tracks [2]*media.Track) bool {
 // metadata notes which tracks onMetaData promises. It is a hint: what cannot be
 // read is passed over.
 func (in *ingest) metadata(m rtmpchunk.Message) {
-	values, err := parseAMF(m, rtmpchunk.TypeDataAMF3)
-	if err != nil {
+	promised, ok := promises(m)
+	if !ok {
 		in.drop(reason.UnsupportedMsg)
 		return
+	}
+	in.promises, in.promised = promised != [2]bool{}, promised
+}
+
+// promises returns which kinds of tracks an onMetaData names, by kind; ok is false
+// where it is none.
+func promises(m rtmpchunk.Message) (promised [2]bool, ok bool) {
+	values, err := parseAMF(m, rtmpchunk.TypeDataAMF3)
+	if err != nil {
+		return promised, false
 	}
 	if len(values) > 0 && values[0] == "@setDataFrame" {
 		values = values[1:]
 	}
 	about, ok := object(values, 1)
 	if !ok || values[0] != "onMetaData" {
-		in.drop(reason.UnsupportedMsg)
-		return
+		return promised, false
 	}
 	_, video := about.Get("videocodecid")
 	_, audio := about.Get("audiocodecid")
-	in.promises = video || audio
-	in.promised = [2]bool{media.Video: video, media.Audio: audio}
+	return [2]bool{media.Video: video, media.Audio: audio}, true
 }
 
 // noteEmpty counts a message without media, if there was something in it.

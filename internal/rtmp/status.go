@@ -27,6 +27,7 @@ const (
 	codePlayFailed    = "NetStream.Play.Failed"
 	codeNoStream      = "NetStream.Play.StreamNotFound"
 	codePlayEnded     = "NetStream.Play.UnpublishNotify"
+	codePlayStopped   = "NetStream.Play.Stop"
 )
 
 // ending is the end of a connection that its peer is told about.

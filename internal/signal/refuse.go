@@ -44,6 +44,11 @@ var statuses = map[reason.Reason]int{ //nolint:gochecknoglobals // a table
 	reason.Shutdown:      http.StatusServiceUnavailable,
 	reason.Timeout:       http.StatusGatewayTimeout,
 	reason.ClosedByPeer:  http.StatusGatewayTimeout, // nobody is left to read it
+
+	// Of an origin.
+	reason.Unreachable:    http.StatusBadGateway,
+	reason.Refused:        http.StatusBadGateway,
+	reason.PrivateAddress: http.StatusBadGateway,
 }
 
 // fault is a refusal that the request itself earned, whatever it asks for.

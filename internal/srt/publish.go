@@ -8,7 +8,9 @@ import (
 
 	gosrt "github.com/datarhei/gosrt"
 
+	"millrace/internal/intake"
 	"millrace/internal/live"
+	"millrace/internal/reason"
 	"millrace/internal/wire/ts"
 )
 
@@ -26,9 +28,9 @@ func (c *session) publish(ctx context.Context) error {
 	defer c.conn.Close()
 	defer close(over)
 
-	c.ingest = newIngest(p, m)
+	c.ingest = intake.New(p, func(why reason.Reason) { m.dropped.WithLabelValues(string(why)).Inc() })
 	r := ts.NewReader(guard)
-	r.OnDrop = c.ingest.drop
+	r.OnDrop = c.ingest.Drop
 	defer func() {
 		c.bytes = guard.bytes.Load()
 	}()
@@ -40,8 +42,8 @@ func (c *session) publish(ctx context.Context) error {
 		counted = n
 		if err == nil {
 			guard.media.Add(1)
-			c.ingest.expect(r.Promised())
-			err = c.ingest.write(f, time.Now())
+			c.ingest.Expect(r.Promised())
+			err = c.ingest.Write(f, time.Now())
 		}
 		if err != nil {
 			return guard.explain(err)

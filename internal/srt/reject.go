@@ -51,7 +51,7 @@ func reject(err error) (gosrt.RejectionReason, reason.Reason) {
 		return gosrt.REJX_NOTSUP_MEDIA, why
 	case reason.Limit:
 		return gosrt.REJX_OVERLOAD, why
-	case reason.Timeout:
+	case reason.Timeout, reason.Unreachable, reason.Refused, reason.PrivateAddress:
 		return gosrt.REJX_GW, why
 	case reason.Shutdown:
 		return gosrt.REJX_DOWN, why

@@ -13,6 +13,7 @@ import (
 
 	"millrace/internal/catalog"
 	"millrace/internal/feed"
+	"millrace/internal/intake"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -36,7 +37,7 @@ type session struct {
 
 	// Of one that publishes.
 	publisher *live.Publisher
-	ingest    *ingest
+	ingest    *intake.Intake
 	bytes     uint64
 	// Of one that plays.
 	feed *feed.Feed
@@ -136,8 +137,8 @@ func (c *session) logEnd(ctx context.Context, why reason.Reason, err error) {
 		slog.String("reason", string(why)), slog.Any("err", err), slog.Duration("lasted", time.Since(c.asked).Round(time.Millisecond)),
 	}
 	if in := c.ingest; in != nil {
-		attrs = append(attrs, slog.Uint64("bytes", c.bytes), slog.Uint64("video", in.frames[media.Video]),
-			slog.Uint64("audio", in.frames[media.Audio]), slog.Uint64("dropped", in.drops))
+		attrs = append(attrs, slog.Uint64("bytes", c.bytes), slog.Uint64("video", in.Frames(media.Video)),
+			slog.Uint64("audio", in.Frames(media.Audio)), slog.Uint64("dropped", in.Drops()))
 	}
 	if c.view != nil {
 		attrs = append(attrs, c.view.Totals()...)

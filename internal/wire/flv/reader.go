@@ -29,9 +29,7 @@ type Reader struct {
 	in      *bufio.Reader
 	started bool
 	flags   byte
-	clock   clock
-	video   videoTrack
-	audio   audioTrack
+	decoder Decoder
 	held    []*media.Frame // read by Open, not yet returned by Next
 }
 
@@ -62,11 +60,18 @@ func (r *Reader) Open() (video, audio *media.Track, err error) {
 }
 
 func (r *Reader) complete() bool {
-	return (r.flags&flagVideo == 0 || r.video.track != nil) && (r.flags&flagAudio == 0 || r.audio.track != nil)
+	video, audio := r.Tracks()
+	return (r.flags&flagVideo == 0 || video != nil) && (r.flags&flagAudio == 0 || audio != nil)
+}
+
+// Promised says which kinds of tracks the file header names; known is false
+// before it was read.
+func (r *Reader) Promised() (video, audio, known bool) {
+	return r.flags&flagVideo != 0, r.flags&flagAudio != 0, r.started
 }
 
 // Tracks returns the tracks as described last; nil for those not seen yet.
-func (r *Reader) Tracks() (video, audio *media.Track) { return r.video.track, r.audio.track }
+func (r *Reader) Tracks() (video, audio *media.Track) { return r.decoder.Tracks() }
 
 // Next returns the next frame, which the caller owns. Its Track changes when
 // the parameters do. DTS and PTS are on the file's own scale. At the end of the
@@ -140,11 +145,7 @@ func (r *Reader) readTag() (*media.Frame, error) {
 	if _, err := r.in.Discard(trailerSize); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	at := r.clock.place(uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6]) | uint32(h[7])<<24)
-	if h[0] == tagVideo {
-		return r.video.frame(body, at)
-	}
-	return r.audio.frame(body, at)
+	return r.decoder.Frame(h[0], uint32(h[4])<<16|uint32(h[5])<<8|uint32(h[6])|uint32(h[7])<<24, body)
 }
 
 func unexpected(err error) error {
@@ -152,22 +153,4 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// clock unwraps 32-bit milliseconds.
-type clock struct {
-	last  uint32
-	total int64
-	any   bool
-}
-
-// place returns the unwrapped time of a timestamp: the one nearest to the last.
-func (c *clock) place(ms uint32) media.Time {
-	if !c.any {
-		c.any, c.total = true, int64(ms)
-	} else {
-		c.total += int64(int32(ms - c.last))
-	}
-	c.last = ms
-	return media.Time(c.total * 1e6)
 }

@@ -1,0 +1,120 @@
+package rtmp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+func (w *world) watch(rest string) *Player {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), bound)
+	defer cancel()
+	p, err := Dialer{}.Play(ctx, w.url(rest))
+	must(w.t, err)
+	w.t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// TestPlayer wants what a Player reads to be what was published.
+func TestPlayer(t *testing.T) {
+	want := clip(t, "-bf", "2", "-c:a", "aac")
+	w := runFor(t, unhurried, time.Millisecond)
+	pub := w.publish(firstTracks(want), inOrder(want)...)
+	p := w.watch("live/s?auth_key=" + token)
+	var got [2][]*media.Frame
+	for {
+		f, err := p.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, err)
+		got[f.Track.Kind] = append(got[f.Track.Kind], f)
+		pub.Close(reason.ClosedByPeer)
+	}
+	if video, audio, known := p.Promised(); !video || !audio || !known {
+		t.Errorf("promised are %v and %v, known %v", video, audio, known)
+	}
+	compare(t, want, got, true)
+	if q := w.lastRequest(); q.AuthKey != token || q.Path != "/live/s" {
+		t.Errorf("asked for %+v", q)
+	}
+}
+
+// TestPlayerTakesOpus is what keeps sound from being converted between servers.
+func TestPlayerTakesOpus(t *testing.T) {
+	w := run(t, unhurried)
+	opus := &media.Track{Kind: media.Audio, Codec: media.Opus, SampleRate: 48000, Channels: 2}
+	packet := []byte{0xfc, 1, 2, 3}
+	w.publish([2]*media.Track{small, opus}, picture(small, 0, idr), sound(opus, 0, string(packet)))
+	p := w.watch("live/s")
+	for {
+		f, err := p.Next()
+		must(t, err)
+		if f.Track.Kind != media.Audio {
+			continue
+		}
+		if f.Track.Codec != media.Opus || !bytes.Equal(f.Data, packet) {
+			t.Errorf("sound is %+v", f)
+		}
+		return
+	}
+}
+
+func TestPlayerIsRefused(t *testing.T) {
+	w := run(t, Config{})
+	w.refuse(live.ErrNotFound)
+	_, err := Dialer{}.Play(t.Context(), w.url("live/s"))
+	var told *StatusError
+	if !errors.As(err, &told) || told.Code != codeNoStream {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestPlayerCloses wants Close to end a Next that waits.
+func TestPlayerCloses(t *testing.T) {
+	w := run(t, Config{})
+	w.publish([2]*media.Track{small, nil}, picture(small, 0, idr))
+	p := w.watch("live/s")
+	_, err := p.Next()
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Next()
+		ended <- err
+	}()
+	must(t, p.Close())
+	if err := <-ended; err == nil {
+		t.Error("there was another frame")
+	}
+	w.ended(reason.ClosedByPeer)
+}
+
+// TestClientListens wants a publisher to hear of its end without writing.
+func TestClientListens(t *testing.T) {
+	w := run(t, Config{})
+	c := w.dial("live/s")
+	heard := make(chan error, 1)
+	go func() { heard <- c.Listen() }()
+	must(t, c.Announce(small, nil), c.Write(picture(small, 0, idr)))
+	w.reader("s")
+	w.hub.Close()
+	var told *StatusError
+	if err := <-heard; !errors.As(err, &told) || told.Code != codePublishFailed {
+		t.Errorf("heard %v", err)
+	}
+
+	w = run(t, Config{})
+	c = w.dial("live/s")
+	go func() { heard <- c.Listen() }()
+	must(t, c.Announce(small, nil), c.Write(picture(small, 0, idr)), c.Close())
+	<-heard
+	w.ended(reason.ClosedByPeer)
+}
