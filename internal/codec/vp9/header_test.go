@@ -44,6 +44,7 @@ func FuzzParseHeader(f *testing.F) {
 		f.Add(unhex(f, s.bytes))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		_, _ = RecordOf(b), ParseConfig(b)
 		h, ok := ParseHeader(b)
 		if !ok && h != (Header{}) || h.Width > 65536 || h.Height > 65536 || !h.Key && h.Width != 0 || (h.Width == 0) != (h.Height == 0) {
 			t.Fatalf("%+v, %v", h, ok)

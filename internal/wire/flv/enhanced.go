@@ -182,10 +182,6 @@ func (v *EnhancedVideo) sizeVP9(h vp9.Header) {
 	v.track = &t
 }
 
-// plainVP9 is a VPCodecConfigurationRecord of profile 0, 8 bits, for sources that
-// bring none (VP Codec ISO Media File Format Binding, with version and flags).
-var plainVP9 = []byte{1, 0, 0, 0, 0, 31, 8<<4 | 1<<1, 2, 2, 2, 0, 0}
-
 // record is the configuration record of a video track in the enhanced form.
 func record(t *media.Track) ([]byte, error) {
 	switch t.Codec {
@@ -200,7 +196,7 @@ func record(t *media.Track) ([]byte, error) {
 		if len(t.Config) > 0 {
 			return t.Config, nil
 		}
-		return plainVP9, nil
+		return vp9.ParseConfig(nil).Record(), nil
 	}
 	return nil, unsupported(t.Codec)
 }

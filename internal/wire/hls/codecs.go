@@ -7,7 +7,9 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 
 	"millrace/internal/codec/aac"
+	"millrace/internal/codec/av1"
 	"millrace/internal/codec/h264"
+	"millrace/internal/codec/vp9"
 	"millrace/internal/media"
 )
 
@@ -23,6 +25,11 @@ func CodecString(t *media.Track) string {
 		if len(t.Params) > 1 {
 			return hevcString(t.Params[1])
 		}
+	case media.AV1:
+		return av1String(t)
+	case media.VP9:
+		c := vp9.ParseConfig(t.Config)
+		return fmt.Sprintf("vp09.%02d.%02d.%02d", c.Profile, c.Level, c.BitDepth)
 	case media.AAC:
 		c, err := aac.ParseConfig(t.Config)
 		switch {
@@ -38,6 +45,28 @@ func CodecString(t *media.Track) string {
 		return "opus"
 	}
 	return ""
+}
+
+// av1String renders profile, level, tier and bit depth (AV1 in ISO BMFF, section 5).
+func av1String(t *media.Track) string {
+	if len(t.Params) == 0 {
+		return ""
+	}
+	record, err := av1.BuildConfig(t.Params[0])
+	if err != nil {
+		return ""
+	}
+	tier, depth := "M", 8
+	if record[2]&0x80 != 0 {
+		tier = "H"
+	}
+	switch record[2] & 0x60 {
+	case 0x40:
+		depth = 10
+	case 0x60:
+		depth = 12
+	}
+	return fmt.Sprintf("av01.%d.%02d%s.%02d", record[1]>>5, record[1]&31, tier, depth)
 }
 
 // hevcString renders profile, compatibility, tier, level and constraints (ISO

@@ -10,6 +10,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
+	"millrace/internal/codec/vp9"
 	"millrace/internal/media"
 )
 
@@ -55,6 +56,13 @@ func mp4Codec(t *media.Track) (codecs.Codec, error) {
 		return &codecs.H264{SPS: t.Params[0], PPS: t.Params[1]}, nil
 	case t.Codec == media.H265 && len(t.Params) >= 3:
 		return &codecs.H265{VPS: t.Params[0], SPS: t.Params[1], PPS: t.Params[2]}, nil
+	case t.Codec == media.AV1 && len(t.Params) > 0:
+		return &codecs.AV1{SequenceHeader: t.Params[0]}, nil
+	case t.Codec == media.VP9 && t.Width > 0:
+		c := vp9.ParseConfig(t.Config)
+		return &codecs.VP9{
+			Width: t.Width, Height: t.Height, Profile: c.Profile, BitDepth: c.BitDepth, ChromaSubsampling: c.Chroma, ColorRange: c.FullRange,
+		}, nil
 	case t.Codec == media.AAC:
 		var c mpeg4audio.AudioSpecificConfig
 		if err := c.Unmarshal(t.Config); err != nil {
@@ -111,5 +119,5 @@ func run(base media.Time, pack []Sample) *fmp4.PartTrack {
 
 // CarriesMP4 says whether fragmented MP4 holds a codec here.
 func CarriesMP4(c media.Codec) bool {
-	return c == media.AAC || c == media.Opus || c == media.H264 || c == media.H265
+	return c != media.VP8
 }

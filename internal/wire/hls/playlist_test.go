@@ -124,6 +124,10 @@ func TestCodecStrings(t *testing.T) {
 		"mp4a.40.5":   {Kind: media.Audio, Codec: media.AAC, Config: []byte{0x2b, 0x11, 0x88, 0x00}},
 		"opus":        {Kind: media.Audio, Codec: media.Opus},
 		"":            {Kind: media.Video, Codec: media.VP8},
+
+		"vp09.00.31.08": {Kind: media.Video, Codec: media.VP9},
+		"vp09.02.31.10": {Kind: media.Video, Codec: media.VP9, Config: []byte{1, 0, 0, 0, 2, 31, 0xa2, 2, 2, 2, 0, 0}},
+		"av01.0.00M.08": {Kind: media.Video, Codec: media.AV1, Params: [][]byte{{8, 0, 0, 0, 4, 0x3d, 7, 0xc4, 0xff, 0xf9, 0x80, 0x40}}},
 	} {
 		if got := hls.CodecString(track); got != want {
 			t.Errorf("%s: %q, want %q", track.Codec, got, want)

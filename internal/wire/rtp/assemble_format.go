@@ -19,8 +19,10 @@ type format interface {
 // accessUnit is an access unit, put together.
 type accessUnit struct {
 	data []byte
-	// sets are parameter sets or a sequence header, copies.
-	sets [][]byte
+	// sets are parameter sets or a sequence header, copies; config is a VP9
+	// record, where one is needed.
+	sets   [][]byte
+	config []byte
 	// width and height are those of a key frame, where it tells itself.
 	width, height    int
 	key, discardable bool

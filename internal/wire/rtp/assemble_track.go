@@ -61,7 +61,7 @@ func (v *videoTrack) take(c media.Codec, u accessUnit) {
 		}
 	case media.VP9:
 		if u.key && u.width > 0 {
-			v.size(u.width, u.height)
+			v.describeVP9(u)
 		}
 	}
 }
@@ -137,13 +137,16 @@ func (v *videoTrack) sequenceAV1(sequence []byte) {
 	v.track = &t
 }
 
-// size notes that pictures have one.
-func (v *videoTrack) size(w, h int) {
-	if v.track.Width == w && v.track.Height == h {
+// describeVP9 takes a key frame.
+func (v *videoTrack) describeVP9(u accessUnit) {
+	if v.track.Width == u.width && v.track.Height == u.height && (u.config == nil || bytes.Equal(v.track.Config, u.config)) {
 		return
 	}
 	t := *v.track
-	t.Width, t.Height = w, h
+	t.Width, t.Height = u.width, u.height
+	if u.config != nil {
+		t.Config = u.config
+	}
 	v.track = &t
 }
 

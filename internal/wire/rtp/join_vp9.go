@@ -46,7 +46,7 @@ func (formatVP9) join(l *lane, first, end int64) (accessUnit, bool) {
 	if len(starts) > 1 {
 		out = appendSuperframeIndex(out, starts)
 	}
-	return accessUnit{data: out, key: h.Key, width: h.Width, height: h.Height}, true
+	return accessUnit{data: out, config: vp9.RecordOf(out), key: h.Key, width: h.Width, height: h.Height}, true
 }
 
 // appendSuperframeIndex makes frames that begin at starts one (VP9 bitstream
