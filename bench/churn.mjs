@@ -36,7 +36,7 @@ async function write() {
   const verdicts = [
     ['memory with all there, the last third of the time beside the second', 'flat', middle ? `${last.toFixed(1)} beside ${middle.toFixed(1)} MB` : 'too short to say', middle && last <= flat * middle],
     ['goroutines left when all have gone', '0', `${left} (${before.goroutines} before)`, left === 0],
-    ['wrong packets', '0', all.wrong, all.wrong === 0],
+    ['wrong packets', '0', `${all.wrong}; ${all.strays} of viewers that had the same port before and left without a word`, all.wrong === 0],
     ['joins', `${rate * minutes * 60}`, `${all.joins}, ${all.failed} failed${all.first_error ? `, the first one: ${all.first_error}` : ''}`, all.failed === 0],
   ].map(([what, must, measured, holds]) => [what, must, measured, holds === undefined ? '' : holds ? 'yes' : '**no**']);
   return `# Viewers that come and go

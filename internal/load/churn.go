@@ -34,6 +34,7 @@ type ChurnRow struct {
 	Key        Quantiles `json:"first_key"`
 	NoPacket   int       `json:"no_packet"` // viewers that left without having had one
 	Wrong      uint64    `json:"wrong"`
+	Strays     uint64    `json:"strays"` // packets for a viewer that had the port before
 	Lost       uint64    `json:"lost"`
 	Dropped    uint64    `json:"dropped"` // of the lost, by the tool's own sockets
 	CPU        float64   `json:"server_cpu"`
@@ -218,7 +219,7 @@ func (c *churn) row(came, gone []*member) (r ChurnRow) {
 		}
 	}
 	t := sum(gone)
-	r.Joins, r.Wrong, r.Lost, r.Dropped = len(came), t.Wrong, t.Lost, t.Dropped
+	r.Joins, r.Wrong, r.Strays, r.Lost, r.Dropped = len(came), t.Wrong, t.strays, t.Lost, t.Dropped
 	r.Connect, r.First, r.Key = quantilesOf(connect), quantilesOf(first), quantilesOf(key)
 	return r
 }
@@ -232,13 +233,13 @@ func (c *churn) total() ChurnRow {
 
 // ChurnHeader writes the head of a table of such rows in Markdown.
 func ChurnHeader(w io.Writer) {
-	fmt.Fprintln(w, "| s | viewers | joins | failed | connect p50 / p95 / p99 ms | first packet ms | first key frame ms | without packet | wrong | lost (by the tool) | server CPU | RSS MB | goroutines | tool CPU |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| s | viewers | joins | failed | connect p50 / p95 / p99 ms | first packet ms | first key frame ms | without packet | wrong | strays | lost (by the tool) | server CPU | RSS MB | goroutines | tool CPU |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 }
 
 // Row writes r as a row of that table.
 func (r ChurnRow) Row(w io.Writer) {
-	fmt.Fprintf(w, "| %.0f | %d | %d | %d | %s | %s | %s | %d | %d | %d (%d) | %.0f %% | %.1f | %d | %.0f %% |\n",
-		r.At, r.Viewers, r.Joins, r.Failed, r.Connect, r.First, r.Key, r.NoPacket, r.Wrong, r.Lost, r.Dropped, 100*r.CPU,
+	fmt.Fprintf(w, "| %.0f | %d | %d | %d | %s | %s | %s | %d | %d | %d | %d (%d) | %.0f %% | %.1f | %d | %.0f %% |\n",
+		r.At, r.Viewers, r.Joins, r.Failed, r.Connect, r.First, r.Key, r.NoPacket, r.Wrong, r.Strays, r.Lost, r.Dropped, 100*r.CPU,
 		float64(r.RSS)/(1<<20), r.Goroutines, 100*r.ToolCPU)
 }

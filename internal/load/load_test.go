@@ -22,6 +22,12 @@ func TestReadAnswer(t *testing.T) {
 	if a.ufrag != "abcd" || a.pwd != "secret" || a.candidate.String() != "127.0.0.1:8001" || a.audioSSRC != 11 || a.videoSSRC != 22 {
 		t.Errorf("%+v", a)
 	}
+	if a.stray(22) || a.stray(33) || a.stray(11) || !a.stray(44) {
+		t.Errorf("strays are told by SSRCs %v", a.ssrcs)
+	}
+	if (&answer{}).stray(44) {
+		t.Error("all are strays of an answer that names no SSRC")
+	}
 	if _, err := readAnswer(strings.ReplaceAll(sampleAnswer, " udp ", " tcp "), ""); err == nil {
 		t.Error("an answer without a UDP candidate is taken")
 	}

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,7 +61,8 @@ type answer struct {
 	candidate            netip.AddrPort
 	active               bool // the server is the DTLS client
 	videoSSRC, audioSSRC uint32
-	session              string // the resource to DELETE; empty where there is none
+	session              string   // the resource to DELETE; empty where there is none
+	ssrcs                []uint32 // all that are named, those of repeats too
 }
 
 // readAnswer reads an SDP; of several candidates it takes the one on host.
@@ -100,11 +102,18 @@ func (a *answer) source(value string, audio bool) {
 	n, err := strconv.ParseUint(number, 10, 32)
 	switch {
 	case err != nil:
+		return
 	case audio:
 		a.audioSSRC = uint32(n)
 	case a.videoSSRC == 0:
 		a.videoSSRC = uint32(n)
 	}
+	a.ssrcs = append(a.ssrcs, uint32(n))
+}
+
+// stray says whether a packet belongs to a session that had the same address.
+func (a *answer) stray(ssrc uint32) bool {
+	return len(a.ssrcs) > 0 && !slices.Contains(a.ssrcs, ssrc)
 }
 
 // candidate reads the address of a UDP candidate for RTP (RFC 8839 section 5.1);

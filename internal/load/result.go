@@ -39,6 +39,7 @@ type totals struct {
 	Wrong   uint64 `json:"wrong"`   // did not open, or are not what was published
 	bytes   uint64
 	repeats uint64
+	strays  uint64
 }
 
 func sum(all []*member) (t totals) {
@@ -51,6 +52,7 @@ func sum(all []*member) (t totals) {
 		t.Wrong += m.wrong.Load()
 		t.bytes += m.bytes.Load()
 		t.repeats += m.repeats.Load()
+		t.strays += m.strays.Load()
 	}
 	return t
 }
@@ -58,7 +60,7 @@ func sum(all []*member) (t totals) {
 func (t totals) less(o totals) totals {
 	return totals{
 		t.Packets - o.Packets, t.Frames - o.Frames, t.Lost - o.Lost, t.Late - o.Late,
-		t.Dropped - o.Dropped, t.Wrong - o.Wrong, t.bytes - o.bytes, t.repeats - o.repeats,
+		t.Dropped - o.Dropped, t.Wrong - o.Wrong, t.bytes - o.bytes, t.repeats - o.repeats, t.strays - o.strays,
 	}
 }
 

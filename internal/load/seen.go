@@ -18,6 +18,7 @@ type seen struct {
 	dropped        atomic.Uint64 // by our own socket
 	frames         atomic.Uint64 // whole, with their stamp
 	wrong          atomic.Uint64 // what cannot be or is not what was published
+	strays         atomic.Uint64 // packets of a session that had the same port before
 	delays         *histogram    // of whole frames: stamp to the last packet's arrival
 	readLate       *histogram    // arrival to its being read
 	number         atomic.Uint32 // of the newest whole frame

@@ -34,7 +34,7 @@ type Server struct {
 }
 
 // startWithin bounds the start of a server under test.
-const startWithin = 10 * time.Second
+const startWithin = 30 * time.Second
 
 // StartServer starts program as a server on free ports, with one processor,
 // pinned to core 0 where taskset is there, and names that many streams on it.

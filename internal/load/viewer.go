@@ -137,11 +137,15 @@ func (v *viewer) take(b []byte, at int64) bool {
 }
 
 func (v *viewer) takeMedia(b []byte, at int64) {
+	h := parseHeader(b)
+	if v.answer.stray(h.ssrc) {
+		v.strays.Add(1)
+		return
+	}
 	v.packet(len(b), at)
 	if v.wide != nil {
 		v.wide.take(b, at)
 	}
-	h := parseHeader(b)
 	switch h.pt {
 	case rtxPT:
 		v.repeats.Add(1)
