@@ -20,17 +20,17 @@ type benchCommand struct {
 
 // benchTarget says which server is measured.
 type benchTarget struct {
-	URL     []string `help:"Play this, instead of a server of our own that gets one processor: WHEP (http://…), artc://… or http://….flv. The stream must be published by this tool."`
+	URL     []string `help:"Play this, instead of a server of our own that gets one processor: WHEP (http://…), artc://…, http://….flv or rtmp://…. The stream must be published by this tool."`
 	Publish []string `help:"With --url: publish here meanwhile, one stream for each --url: rtmp://… or WHIP."`
 	PID     int      `help:"With --url: the server's process, whose cost is measured."`
 	From    string   `default:"rtmp" enum:"rtmp,whip" help:"How a server of our own is published to (${enum})."`
-	FLV     bool     `help:"Play by HTTP-FLV from a server of our own."`
+	Over    string   `default:"webrtc" enum:"webrtc,flv,rtmp" help:"How a server of our own is played from (${enum})."`
 	JSON    string   `help:"Write the results into this file, too." type:"path"`
 }
 
 // stage is the server with that many streams.
 func (t *benchTarget) stage(streams int) (load.Stage, error) {
-	s := load.Stage{From: t.From, Publish: t.Publish, Play: t.URL, PID: t.PID, Streams: streams, FLV: t.FLV}
+	s := load.Stage{From: t.From, Publish: t.Publish, Play: t.URL, PID: t.PID, Streams: streams, Over: t.Over}
 	if len(t.URL) > 0 {
 		if len(t.URL) < streams {
 			return s, fmt.Errorf("%d --url are wanted", streams)

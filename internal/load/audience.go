@@ -65,8 +65,10 @@ func (a *audience) join(ctx context.Context, raw string) (*member, error) {
 		return a.joinWebRTC(ctx, raw)
 	case u.Scheme == "http" || u.Scheme == "https":
 		return a.joinFLV(ctx, raw)
+	case u.Scheme == "rtmp":
+		return a.joinRTMP(ctx, raw)
 	}
-	return nil, fmt.Errorf("no viewer for %s: want WHEP (http://), artc:// or http://….flv", bareURL(raw))
+	return nil, fmt.Errorf("no viewer for %s: want WHEP (http://), artc://, http://….flv or rtmp://", bareURL(raw))
 }
 
 func (a *audience) joinWebRTC(ctx context.Context, raw string) (*member, error) {

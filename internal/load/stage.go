@@ -19,7 +19,7 @@ type Stage struct {
 	Publish []string // where to publish, with a server that is there
 	Play    []string // what to play there
 	PID     int      // of that server; 0: its cost is not measured
-	FLV     bool     // play a server of our own by HTTP-FLV
+	Over    string   // how a server of our own is played from: "flv", "rtmp", or WebRTC
 	Streams int      // on a server of our own; 0 is 1
 	Args    []string // more of its command line
 
@@ -36,8 +36,11 @@ func (s Stage) With(ctx context.Context, f func(ctx context.Context, s *Stage) e
 		}
 		defer func() { err = errors.Join(err, own.End()) }()
 		s.Own, s.PID, s.Play = own, own.PID, own.WHEP
-		if s.FLV {
+		switch s.Over {
+		case "flv":
 			s.Play = own.FLV
+		case "rtmp":
+			s.Play = own.RTMP
 		}
 		if s.Publish = own.RTMP; s.From == "whip" {
 			s.Publish = own.WHIP
@@ -69,7 +72,7 @@ func (s Stage) With(ctx context.Context, f func(ctx context.Context, s *Stage) e
 
 // Tell writes what a server of our own says of itself with that many viewers.
 func (s *Stage) Tell(ctx context.Context, w io.Writer, viewers int) error {
-	if s.Own == nil || s.FLV {
+	if s.Own == nil || s.Over == "flv" || s.Over == "rtmp" {
 		return nil
 	}
 	forward, err := s.Own.Quantile(ctx, "millrace_rtc_forward_seconds", .99)
