@@ -27,6 +27,7 @@ type signCommand struct {
 	HTTPSAddr string          `name:"https-addr" placeholder:"ADDR"`
 	TLS       bool            `name:"tls"`
 	RTMPAddr  string          `name:"rtmp-addr" default:":1935"`
+	RTMPSAddr string          `name:"rtmps-addr" placeholder:"ADDR"`
 	SRTAddr   string          `name:"srt-addr" default:":1105"`
 	RTSMode   string          `name:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:""`
 }

@@ -19,11 +19,11 @@ func (c *signCommand) signStream(s streams, o links.Order) error {
 	}
 	listens := config.Default()
 	listens.HTTPAddr, listens.HTTPSAddr, listens.TLS, listens.RTMPAddr = c.HTTPAddr, c.HTTPSAddr, c.TLS, c.RTMPAddr
-	listens.SRTAddr, listens.RTSMode = c.SRTAddr, c.RTSMode
+	listens.RTMPSAddr, listens.SRTAddr, listens.RTSMode = c.RTMPSAddr, c.SRTAddr, c.RTSMode
 	if listens, err = listens.Finish(); err != nil {
 		return err
 	}
-	place, err := links.ParsePlace(c.Host, listens.HTTPAddr, listens.HTTPSAddr, listens.RTMPAddr, listens.SRTAddr)
+	place, err := links.ParsePlace(c.Host, listens.HTTPAddr, listens.HTTPSAddr, listens.RTMPAddr, listens.RTMPSAddr, listens.SRTAddr)
 	if err != nil {
 		return err
 	}

@@ -156,6 +156,11 @@ func (p *page) play(f Facts) {
 	p.long("WHEP", f.Links.Play.WHEP)
 	p.long("HTTP-FLV", f.Links.Play.FLV)
 	p.long("RTMP", f.Links.Play.RTMP)
+	p.long("RTMPS", f.Links.Play.RTMPS)
+	if server, id, ok := strings.Cut(f.Links.Play.SRT, "?streamid="); ok {
+		p.long("SRT: server, and stream id", server)
+		p.line("      ", p.link(id))
+	}
 	p.long("HLS; with format=ll, Low-Latency HLS", f.Links.Play.HLS)
 }
 

@@ -15,8 +15,8 @@ type Place struct {
 	// Host goes into all URLs, a name or an address without port. "": the
 	// domain's own name, or localhost for a default domain.
 	Host string
-	// HTTP, RTMP and SRT are ports; SRT 0: there is none.
-	HTTP, RTMP, SRT int
+	// HTTP, RTMP, RTMPS and SRT are ports; RTMPS or SRT 0: there is none.
+	HTTP, RTMP, RTMPS, SRT int
 	// TLS says that HTTP is the port of the HTTPS server.
 	TLS bool
 }
@@ -51,6 +51,7 @@ type Publish struct {
 	// Server and Key are RTMP in the two parts that OBS asks for.
 	Server string `json:"obs_server,omitempty"`
 	Key    string `json:"obs_stream_key,omitempty"`
+	RTMPS  string `json:"rtmps,omitempty"`
 	SRT    string `json:"srt,omitempty"`
 }
 
@@ -59,9 +60,12 @@ type Play struct {
 	ARTC string `json:"artc,omitempty"`
 	WHEP string `json:"whep,omitempty"`
 	FLV  string `json:"flv,omitempty"`
-	SRT  string `json:"srt,omitempty"`
-	RTMP string `json:"rtmp,omitempty"`
-	HLS  string `json:"hls,omitempty"`
+	// WSFLV is the same over a WebSocket.
+	WSFLV string `json:"ws_flv,omitempty"`
+	SRT   string `json:"srt,omitempty"`
+	RTMP  string `json:"rtmp,omitempty"`
+	RTMPS string `json:"rtmps,omitempty"`
+	HLS   string `json:"hls,omitempty"`
 	// LLHLS is the same with what asks for Low-Latency HLS.
 	LLHLS string `json:"ll_hls,omitempty"`
 }
@@ -82,6 +86,9 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 	}
 	if mode(s, in) != catalog.HalfSecond {
 		set.Publish.RTMP = token(in, o, p.rtmp(in), path)
+		if p.RTMPS != 0 {
+			set.Publish.RTMPS = token(in, o, p.rtmps(in), path)
+		}
 		cut := strings.LastIndexByte(path, '/')
 		set.Publish.Server = p.rtmp(in) + path[:cut]
 		set.Publish.Key = strings.TrimPrefix(set.Publish.RTMP, set.Publish.Server+"/")
@@ -94,7 +101,11 @@ func Make(s *catalog.Snapshot, p Place, o Order) (Set, error) {
 			set.Play.SRT = p.srt(out, token(out, o, "", path), "request")
 		}
 		set.Play.FLV = token(out, o, web, path+".flv")
+		set.Play.WSFLV = "ws" + strings.TrimPrefix(set.Play.FLV, "http")
 		set.Play.RTMP = token(out, o, p.rtmp(out), path)
+		if p.RTMPS != 0 {
+			set.Play.RTMPS = token(out, o, p.rtmps(out), path)
+		}
 		set.Play.HLS = token(out, o, web, path+".m3u8")
 		set.Play.LLHLS = withArgument(set.Play.HLS, "format=ll")
 	}
@@ -145,7 +156,8 @@ func expires(o Order, domains ...*catalog.Domain) *time.Time {
 	return first
 }
 
-func (p Place) rtmp(d *catalog.Domain) string { return "rtmp://" + p.host(d, p.RTMP, 1935) }
+func (p Place) rtmp(d *catalog.Domain) string  { return "rtmp://" + p.host(d, p.RTMP, 1935) }
+func (p Place) rtmps(d *catalog.Domain) string { return "rtmps://" + p.host(d, p.RTMPS, 443) }
 
 // srt returns the URL of a resource, its path with its token, in the form that
 // ffmpeg and OBS take: what stands behind the first "streamid=" is the streamid.

@@ -29,7 +29,7 @@ func domains() *catalog.Snapshot {
 	return s
 }
 
-var usual = links.Place{HTTP: 8080, RTMP: 1935, SRT: 1105}
+var usual = links.Place{HTTP: 8080, RTMP: 1935, RTMPS: 1936, SRT: 1105}
 
 func makeSet(t *testing.T, p links.Place, o links.Order) links.Set {
 	t.Helper()
@@ -61,11 +61,15 @@ func TestSetIsAccepted(t *testing.T) {
 		}{
 			{set.Publish.RTMP, "rtmp://localhost/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Publish.Server + "/" + set.Publish.Key, "rtmp://localhost/live/demo", "/live/demo", "in", time.Hour, c.in},
+			{set.Publish.RTMPS, "rtmps://localhost:1936/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Publish.WHIP, "http://localhost:8080/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Publish.ARTC, "artc://localhost:8080/live/demo", "/live/demo", "in", time.Hour, c.in},
 			{set.Play.ARTC, "artc://localhost:8080/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.WHEP, "http://localhost:8080/whep/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.FLV, "http://localhost:8080/live/demo.flv", "/live/demo.flv", "out", 24 * time.Hour, c.out},
+			{set.Play.WSFLV, "ws://localhost:8080/live/demo.flv", "/live/demo.flv", "out", 24 * time.Hour, c.out},
+			{set.Play.RTMP, "rtmp://localhost/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
+			{set.Play.RTMPS, "rtmps://localhost:1936/live/demo", "/live/demo", "out", 24 * time.Hour, c.out},
 			{set.Play.HLS, "http://localhost:8080/live/demo.m3u8", "/live/demo.m3u8", "out", 24 * time.Hour, c.out},
 		} {
 			u, err := url.Parse(l.url)

@@ -22,21 +22,27 @@ func ParseStream(s string) (app, stream string, err error) {
 }
 
 // ParsePlace makes a Place of the addresses that a node listens on. Where it
-// listens on https, that is what the URLs are for; srt is "" where it is off.
-func ParsePlace(host, http, https, rtmp, srt string) (Place, error) {
+// listens on https, that is what the URLs are for; rtmps and srt are "" where
+// they are off.
+func ParsePlace(host, http, https, rtmp, rtmps, srt string) (Place, error) {
 	p := Place{Host: host, TLS: https != ""}
 	if p.TLS {
 		http = https
 	}
-	var err error
-	if p.HTTP, err = portOf(http); err != nil {
-		return Place{}, err
+	for _, at := range []struct {
+		addr string
+		port *int
+		off  bool
+	}{{http, &p.HTTP, false}, {rtmp, &p.RTMP, false}, {rtmps, &p.RTMPS, rtmps == ""}, {srt, &p.SRT, srt == ""}} {
+		if at.off {
+			continue
+		}
+		var err error
+		if *at.port, err = portOf(at.addr); err != nil {
+			return Place{}, err
+		}
 	}
-	if p.RTMP, err = portOf(rtmp); err != nil || srt == "" {
-		return p, err
-	}
-	p.SRT, err = portOf(srt)
-	return p, err
+	return p, nil
 }
 
 func portOf(addr string) (int, error) {

@@ -24,16 +24,16 @@ func TestParseStream(t *testing.T) {
 }
 
 func TestParsePlace(t *testing.T) {
-	got, err := links.ParsePlace("h", ":8080", "", "127.0.0.1:1935", "")
+	got, err := links.ParsePlace("h", ":8080", "", "127.0.0.1:1935", "", "")
 	if want := (links.Place{Host: "h", HTTP: 8080, RTMP: 1935}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
-	got, err = links.ParsePlace("", ":8080", "[::]:8443", ":1936", ":1105")
-	if want := (links.Place{HTTP: 8443, RTMP: 1936, SRT: 1105, TLS: true}); err != nil || got != want {
+	got, err = links.ParsePlace("", ":8080", "[::]:8443", ":1936", ":1937", ":1105")
+	if want := (links.Place{HTTP: 8443, RTMP: 1936, RTMPS: 1937, SRT: 1105, TLS: true}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, c := range [][4]string{{"8080", "", ":1"}, {":1", ":http", ":1"}, {":1", "", ":65536"}, {":1", "", ":1", "srt"}} {
-		if _, err := links.ParsePlace("", c[0], c[1], c[2], c[3]); err == nil {
+	for _, c := range [][5]string{{"8080", "", ":1"}, {":1", ":http", ":1"}, {":1", "", ":65536"}, {":1", "", ":1", "rtmps"}, {":1", "", ":1", "", "srt"}} {
+		if _, err := links.ParsePlace("", c[0], c[1], c[2], c[3], c[4]); err == nil {
 			t.Errorf("%v is taken", c)
 		}
 	}

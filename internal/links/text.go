@@ -16,10 +16,11 @@ func (s Set) Text(w io.Writer) error {
 	}{
 		{"publish", [][2]string{
 			{"RTMP", s.Publish.RTMP}, {"OBS server", s.Publish.Server}, {"OBS stream key", s.Publish.Key},
-			{"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC}, {"SRT", s.Publish.SRT},
+			{"RTMPS", s.Publish.RTMPS}, {"WHIP", s.Publish.WHIP}, {"ARTC", s.Publish.ARTC}, {"SRT", s.Publish.SRT},
 		}},
 		{"play", [][2]string{
-			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"RTMP", s.Play.RTMP}, {"SRT", s.Play.SRT},
+			{"ARTC", s.Play.ARTC}, {"WHEP", s.Play.WHEP}, {"HTTP-FLV", s.Play.FLV}, {"WS-FLV", s.Play.WSFLV},
+			{"RTMP", s.Play.RTMP}, {"RTMPS", s.Play.RTMPS}, {"SRT", s.Play.SRT},
 			{"HLS", s.Play.HLS}, {"LL-HLS", s.Play.LLHLS},
 		}},
 	} {

@@ -28,6 +28,9 @@ func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 // place says how clients that name the node by host reach it.
 func (n *node) place(host string, tls bool) links.Place {
 	p := links.Place{Host: host, HTTP: port(n.open.http), RTMP: port(n.open.rtmp)}
+	if n.open.rtmps != nil {
+		p.RTMPS = port(n.open.rtmps)
+	}
 	if n.srt != nil {
 		p.SRT = n.srt.Addr().(*net.UDPAddr).Port
 	}
