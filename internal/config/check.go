@@ -55,6 +55,12 @@ func (c Config) check() error {
 	if c.SRTLatency < 0 || c.SRTLatency > maxLatency {
 		return &BadValue{"srt-latency", c.SRTLatency.String(), "is not from 0s to 10s"}
 	}
+	if c.TailMiB < 1 || c.TailMiB > maxTailMiB {
+		return &BadValue{"tail-mib", strconv.Itoa(c.TailMiB), "is not from 1 to 4096"}
+	}
+	if c.TailAge < minTailAge || c.TailAge > maxTailAge {
+		return &BadValue{"tail-age", c.TailAge.String(), "is not from 5s to 5m"}
+	}
 	return firstBad(
 		c.checkRelays(),
 		oneOf("rts-mode", c.RTSMode, "", "sub-second", "half-second"),
@@ -67,6 +73,14 @@ func (c Config) check() error {
 // maxLatency bounds how long SRT holds packets back: it keeps that much of each
 // connection.
 const maxLatency = 10 * time.Second
+
+// Bounds of a stream's tail. Slow readers are given three seconds, and what is
+// older than the tail cannot be sent again.
+const (
+	maxTailMiB = 4096
+	minTailAge = 5 * time.Second
+	maxTailAge = 5 * time.Minute
+)
 
 // badAddress says what is wrong with an address to listen on, or "".
 func badAddress(s string) string {

@@ -27,6 +27,9 @@ type Config struct {
 	SRTPassphrase string        `name:"srt-passphrase" yaml:"srt-passphrase" placeholder:"TEXT" help:"What SRT connections must be encrypted with, 10 to 79 characters. Not encrypted by default."`
 	SRTLatency    time.Duration `name:"srt-latency" yaml:"srt-latency" default:"120ms" help:"How long SRT holds packets back at least, to have lost ones sent again."`
 
+	TailMiB int           `name:"tail-mib" yaml:"tail-mib" default:"64" help:"How much of its newest media a stream keeps at most, in MiB."`
+	TailAge time.Duration `name:"tail-age" yaml:"tail-age" default:"20s" help:"The same as a time. Key frames further apart than that cannot be started at."`
+
 	NoAuth bool `name:"no-auth" yaml:"no-auth" help:"URL signing off on the two default domains: for trials and load tests."`
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
 
@@ -54,7 +57,7 @@ func Default() Config {
 	return Config{
 		DataDir:  "./data",
 		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
+		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 

@@ -10,12 +10,18 @@ import (
 	"millrace/internal/media"
 )
 
-// Options configure a Hub. The zero value of a duration means its default.
+// Options configure a Hub. The zero value of a number or duration
+// means its default.
 type Options struct {
 	// Linger is how long a stream waits for its publisher to come back. 10 s.
 	Linger time.Duration
 	// SupplyLinger is how long a supplied stream outlives its last reader. 3 s.
 	SupplyLinger time.Duration
+	// TailBytes and TailAge bound what each of a stream's two logs keeps of its
+	// tail, whatever the distance between key frames is; the age is that of
+	// arrival. 64 MiB and 20 s.
+	TailBytes int
+	TailAge   time.Duration
 	// TakeOver lets a new publisher replace one that is still sending. Without
 	// it only one that has been silent for two seconds is replaced.
 	TakeOver bool
@@ -51,6 +57,12 @@ func NewHub(o Options) *Hub {
 	}
 	if o.SupplyLinger == 0 {
 		o.SupplyLinger = 3 * time.Second
+	}
+	if o.TailBytes == 0 {
+		o.TailBytes = maxBytes
+	}
+	if o.TailAge == 0 {
+		o.TailAge = maxAge
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

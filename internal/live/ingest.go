@@ -72,10 +72,7 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 	s.last = max(s.last, pk.Time)
 	s.lastArrived = pk.Arrived
 	p.answer(pk)
-	s.packets.account.most = maxAge
-	if s.heeds() {
-		s.packets.account.most = askedAge
-	}
+	s.packets.account.asked = s.heeds()
 	s.packets.appendOne(pk)
 	return p.derive(pk)
 }

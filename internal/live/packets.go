@@ -41,8 +41,8 @@ type Packets struct {
 	watchers atomic.Pointer[[]chan<- struct{}]
 }
 
-func newPackets() *Packets {
-	p := &Packets{log: newLog[media.Packet]()}
+func newPackets(a account) *Packets {
+	p := &Packets{log: newLog[media.Packet](), account: a}
 	p.index[media.Video] = make(packetIndex, videoIndexSize)
 	p.index[media.Audio] = make(packetIndex, audioIndexSize)
 	p.watchers.Store(&[]chan<- struct{}{})

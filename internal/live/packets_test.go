@@ -153,7 +153,7 @@ func TestPacketWatchers(t *testing.T) {
 
 // The index reaches as far back as its size, and no further than the log.
 func TestPacketsBySeq(t *testing.T) {
-	p := newPackets()
+	p := newPackets(account{most: maxBytes, age: maxAge})
 	const total = 3 * audioIndexSize
 	for i := range int64(total) {
 		p.append([]media.Packet{{Seq: i, Kind: media.Audio, Payload: []byte{1}, Arrived: i}}, i)

@@ -194,7 +194,7 @@ func (r *Reader) Packets() *Packets {
 		return r.packets
 	}
 	if r.closed {
-		return newPackets() // counting it in would keep the stream's for good
+		return newPackets(account{}) // counting it in would keep the stream's for good
 	}
 	s := r.stream
 	s.mu.Lock()

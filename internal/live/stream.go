@@ -47,7 +47,7 @@ type stream struct {
 
 func newStream(h *Hub, n Name) *stream {
 	s := &stream{
-		name: n, hub: h, frames: newLog[media.Frame](),
+		name: n, hub: h, frames: newLog[media.Frame](), account: h.options.account(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), ready: make(chan struct{}),
 	}
 	bell := make(chan struct{})

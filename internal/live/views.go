@@ -24,7 +24,7 @@ func (s *stream) become(v view) {
 	if v == bringsPackets {
 		s.packetizer = nil
 		if s.packets == nil {
-			s.packets = newPackets()
+			s.packets = newPackets(s.hub.options.account())
 		}
 		if s.frameReaders == 0 {
 			s.forgetFrames()
@@ -36,7 +36,7 @@ func (s *stream) become(v view) {
 		s.packets.layers.ladder.Store(nil)
 	}
 	if s.packetReaders > 0 {
-		s.packets.account.most = maxAge
+		s.packets.account.asked = false
 		s.packetizer = s.hub.options.NewPacketizer()
 		s.packets.rebase()
 	}
@@ -56,7 +56,7 @@ func (s *stream) forgetUnread() {
 
 // forgetFrames empties the frames log, which nobody reads.
 func (s *stream) forgetFrames() {
-	s.frames, s.account, s.lastOf = newLog[media.Frame](), account{}, [2]media.Time{}
+	s.frames, s.account, s.lastOf = newLog[media.Frame](), s.hub.options.account(), [2]media.Time{}
 }
 
 // readPackets counts a reader of packets in. The first one of a publisher that
@@ -65,7 +65,7 @@ func (s *stream) forgetFrames() {
 func (s *stream) readPackets() *Packets {
 	s.packetReaders++
 	if s.packets == nil {
-		s.packets, s.packetizer = newPackets(), s.hub.options.NewPacketizer()
+		s.packets, s.packetizer = newPackets(s.hub.options.account()), s.hub.options.NewPacketizer()
 		for at := s.frames.start(); at < s.frames.head.Load(); at++ {
 			f := s.frames.at(at)
 			s.packets.appendCut(s.packetizer.Packetize(f), f.Arrived)

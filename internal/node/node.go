@@ -108,7 +108,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		return nil, plain("rtc-addr", cfg.RTCAddr, err)
 	}
 	n.hub = live.NewHub(live.Options{
-		Log: log, TakeOver: cfg.AlwaysTakeOver(), NewPacketizer: func() live.Packetizer { return rtp.New() },
+		Log: log, TakeOver: cfg.AlwaysTakeOver(), TailBytes: cfg.TailMiB << 20, TailAge: cfg.TailAge, NewPacketizer: func() live.Packetizer { return rtp.New() },
 		NewAssembler: func(video, audio *media.Track) live.Assembler { return rtp.NewAssembler(video, audio) },
 	})
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
