@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { Program } from './process.mjs';
 
 const run = promisify(execFile);
-const binary = process.env.MILLRACE ?? fileURLToPath(new URL('../../../bin/millrace', import.meta.url));
+export const binary = process.env.MILLRACE ?? fileURLToPath(new URL('../../../bin/millrace', import.meta.url));
 
 export class Server {
   /**
@@ -18,14 +18,15 @@ export class Server {
    *   demo   publish the demo stream
    *   auth   URL signing on (the default)
    *   tls    HTTPS too
+   *   rtmps  RTMP over TLS too
    *   args   more flags
    *   again  a stopped Server, whose data directory and ports to use
    */
-  static async start({ demo = false, auth = true, tls = false, args = [], again } = {}) {
+  static async start({ demo = false, auth = true, tls = false, rtmps = false, args = [], again } = {}) {
     const server = new Server();
     server.#keep = again?.takeData() ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')));
     const at = (name) => `--${name}-addr=127.0.0.1:${again?.ports[name] ?? 0}`;
-    const flags = ['http', 'rtmp', 'srt', 'rtc', 'admin', ...(tls ? ['https'] : [])].map(at);
+    const flags = ['http', 'rtmp', 'srt', 'rtc', 'admin', ...(tls ? ['https'] : []), ...(rtmps ? ['rtmps'] : [])].map(at);
     if (demo) flags.push('--demo');
     if (!auth) flags.push('--no-auth');
     server.program = new Program('millrace', binary, [
@@ -42,6 +43,8 @@ export class Server {
       http: port(/http:\/\/localhost:(\d+)\/\s/, 80),
       https: port(/https:\/\/localhost:(\d+)\/\s/, 0),
       rtmp: port(/rtmp:\/\/localhost:(\d+)\//, 1935),
+      rtmps: port(/rtmps:\/\/localhost:(\d+)\//, 0),
+      srt: port(/srt:\/\/localhost:(\d+)\s/, 0),
       admin: port(/Admin +http:\/\/[^/]*:(\d+)\//, 80),
     };
     return server;
@@ -59,9 +62,11 @@ export class Server {
 
   /** The signed URLs of a stream, as `millrace sign --json` prints them. */
   async links(stream, ...flags) {
+    const { rtmps, srt } = this.ports;
     const { stdout } = await run(binary, [
       'sign', stream, '--json', '--data-dir', this.#keep,
-      '--http-addr', `:${this.ports.http}`, '--rtmp-addr', `:${this.ports.rtmp}`, ...flags,
+      '--http-addr', `:${this.ports.http}`, '--rtmp-addr', `:${this.ports.rtmp}`,
+      ...(rtmps ? ['--rtmps-addr', `:${rtmps}`] : []), ...(srt ? ['--srt-addr', `:${srt}`] : []), ...flags,
     ]);
     return JSON.parse(stdout);
   }

@@ -34,7 +34,7 @@ export async function playing(page, { selector = 'video', frames = 20, timeout =
     const s = await state(page, selector);
     return s.width > 0 && s.frames > 0 && s;
   }, { timeout });
-  const before = await picture(page, selector);
+  const before = await until('a look at it', () => picture(page, selector), { timeout });
   return until(`${frames} more pictures`, async () => {
     const s = await state(page, selector);
     const now = await picture(page, selector);

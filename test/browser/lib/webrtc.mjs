@@ -13,12 +13,12 @@ async function offer([url, o]) {
     t.setCodecPreferences([...o.codecs.flatMap((n) => all.filter((c) => c.mimeType === `video/${n}`)), ...aids]);
   };
   if (o.send) {
-    const media = new MediaStream();
-    if (o.send.includes('video')) {
+    const media = o.media ? globalThis[o.media] : new MediaStream();
+    if (!o.media && o.send.includes('video')) {
       const camera = await navigator.mediaDevices.getUserMedia({ video: { width: o.width, height: o.height, frameRate: 30 } });
       media.addTrack(camera.getVideoTracks()[0]);
     }
-    if (o.send.includes('audio')) {
+    if (!o.media && o.send.includes('audio')) {
       const context = new AudioContext();
       const tone = new OscillatorNode(context, { frequency: 440 });
       const out = new MediaStreamAudioDestinationNode(context, { channelCount: 2 });
@@ -70,11 +70,12 @@ export const candidates = (sdp, to) =>
  *   send    media, ['audio', 'video']
  *   codecs  of the picture, in this order and no others, as ['H264']
  *   width, height  of the camera, 640 x 360
+ *   media   what to send instead: the page's global MediaStream of this name
  *   only    keeps candidates of one transport, "udp" or "tcp"
  *   relay   a Relay to send through
  */
-export const whip = (page, url, { send = ['audio', 'video'], codecs, width = 640, height = 360, ...way } = {}) =>
-  open(page, url, { send, codecs, width, height }, way);
+export const whip = (page, url, { send = ['audio', 'video'], media, codecs, width = 640, height = 360, ...way } = {}) =>
+  open(page, url, { send, media, codecs, width, height }, way);
 
 /** Plays in the page's video element; options as for whip(). */
 export const whep = (page, url, { codecs, ...way } = {}) => open(page, url, { codecs }, way);
