@@ -15,6 +15,7 @@ type benchCommand struct {
 	Join    benchJoin    `cmd:"" help:"Single viewers, anywhere between two key frames: what they wait for, and how far behind they stay."`
 	Churn   benchChurn   `cmd:"" help:"Viewers that come and go: joins per second, and what they leave behind."`
 	Loss    benchLoss    `cmd:"" help:"Viewers that lose packets and ask for them again: which pictures come in time."`
+	Idle    benchIdle    `cmd:"" help:"Streams that nobody watches: the cost of each."`
 	Publish benchPublish `cmd:"" help:"Publish synthetic video with the time in it, until told to stop."`
 }
 
