@@ -23,9 +23,9 @@ var floors = [][]string{
 	{"internal/live", "internal/catalog"},
 	{"internal/config", "internal/catalog/*", "internal/links"},
 	{"internal/datadir"},
-	{"internal/feed", "internal/intake"},
+	{"internal/feed", "internal/intake", "internal/journal"},
 	// Floor 2: rooms with sockets or workers. None imports another.
-	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode", "internal/relay"},
+	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode", "internal/relay", "internal/control", "internal/callback"},
 	// Floor 3: the only places that know several rooms.
 	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load", "internal/openapi"},
 	{"internal/node"},

@@ -20,12 +20,20 @@ type Admit struct {
 	hub      *live.Hub
 	now      func() time.Time
 	log      *slog.Logger
+	// witnesses are told of publishers.
+	witnesses []Witness
+}
+
+// Witness is told of each publisher that was admitted, to an ingest domain. It
+// may not block; the publisher's Done says when it is over.
+type Witness interface {
+	Published(p *live.Publisher, domain *catalog.Domain, q catalog.Request)
 }
 
 // New returns an Admit that reads the catalog by snapshot, once per request,
 // and the time by now.
-func New(snapshot func() *catalog.Snapshot, hub *live.Hub, now func() time.Time, log *slog.Logger) *Admit {
-	return &Admit{snapshot: snapshot, hub: hub, now: now, log: log}
+func New(snapshot func() *catalog.Snapshot, hub *live.Hub, now func() time.Time, log *slog.Logger, witnesses ...Witness) *Admit {
+	return &Admit{snapshot: snapshot, hub: hub, now: now, log: log, witnesses: witnesses}
 }
 
 // Publish admits a publisher. Where the name is held by one that shows no sign
@@ -45,16 +53,32 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 	if err := checkMode(main.Mode, q.Protocol, "publish"); err != nil {
 		return nil, err
 	}
-	if b := snapshot.Blocked(domain.Name, q.App, q.Stream, a.now()); b != nil {
-		return nil, denied(reason.Forbidden, "this stream is forbidden until %s", b.Until.UTC().Format(time.RFC3339))
+	if err := a.checkBlocked(domain, q); err != nil {
+		return nil, err
 	}
 	name := live.Name{Domain: main.Name, App: q.App, Stream: q.Stream}
 	p, err := a.hub.AwaitPublish(ctx, name, string(q.Protocol), q.RemoteAddr)
 	if err != nil {
 		return nil, fmt.Errorf("admit publisher: %w", err)
 	}
+	for _, w := range a.witnesses {
+		w.Published(p, domain, q)
+	}
+	// Who was forbidden after the first look may have been missed by whoever
+	// cuts those that publish.
+	if err := a.checkBlocked(domain, q); err != nil {
+		p.Kick()
+		return nil, err
+	}
 	a.admitted(ctx, "publisher", name, q)
 	return p, nil
+}
+
+func (a *Admit) checkBlocked(d *catalog.Domain, q catalog.Request) error {
+	if b := a.snapshot().Blocked(d.Name, q.App, q.Stream, a.now()); b != nil {
+		return denied(reason.Forbidden, "this stream is forbidden until %s", b.Until.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // Play admits a reader of a stream, in the given variant, and says in which

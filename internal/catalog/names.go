@@ -32,8 +32,8 @@ func quote(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// isStreamName takes what app names, or with dots stream names, may be.
-func isStreamName(s string, dots bool) bool {
+// IsName takes what app names, or with dots stream names, may be.
+func IsName(s string, dots bool) bool {
 	if s == "" || len(s) > 255 {
 		return false
 	}

@@ -139,9 +139,9 @@ func (b *Block) check() error {
 	switch {
 	case !isHostName(b.Domain):
 		return &Invalid{"block: domain", quote(b.Domain) + " is no domain name"}
-	case !isStreamName(b.App, false):
+	case !IsName(b.App, false):
 		return &Invalid{"block: app", quote(b.App) + " is no app name"}
-	case !isStreamName(b.Stream, true):
+	case !IsName(b.Stream, true):
 		return &Invalid{"block: stream", quote(b.Stream) + " is no stream name"}
 	}
 	return nil

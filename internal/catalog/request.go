@@ -34,6 +34,8 @@ type Request struct {
 	Path string
 	// AuthKey is the auth_key argument, "" when there is none.
 	AuthKey string
+	// Query is the URL's query as written, of publishers.
+	Query string
 	// Referer is the header of that name, of protocols over HTTP.
 	Referer string
 	// RemoteAddr is the client's address, with or without a port.

@@ -35,6 +35,8 @@ type Config struct {
 
 	DomainQuota int `name:"domain-quota" yaml:"domain-quota" default:"20" help:"How many domains can be made besides the two default ones."`
 
+	CallbackPrivate bool `name:"callback-private" yaml:"callback-private" help:"Let callbacks go to private and loopback addresses."`
+
 	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As the catalog has it, otherwise."`
 	TakeOver string `name:"take-over" yaml:"take-over" default:"when-silent" enum:"when-silent,always" help:"When a new publisher replaces that of the same stream, one of ${enum}."`
 

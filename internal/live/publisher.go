@@ -17,8 +17,8 @@ const silence = 2 * time.Second
 // errGone says that a stream ended between being found and being used.
 var errGone = errors.New("stream has just ended")
 
-// Publisher is the right to append to a stream. One goroutine uses it; Done
-// and Err may be called by any.
+// Publisher is the right to append to a stream. One goroutine uses it; Done,
+// Err, Why, Tracks and Kick may be called by any.
 type Publisher struct {
 	stream        *stream
 	proto, remote string
@@ -52,7 +52,8 @@ type Publisher struct {
 
 	once sync.Once
 	done chan struct{}
-	err  error // set before done is closed
+	err  error         // set before done is closed
+	why  reason.Reason // the same
 }
 
 // takeOver installs a new publisher.
@@ -79,7 +80,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 	}
 	s.mu.Unlock()
 	if old != nil {
-		old.finish(ErrReplaced)
+		old.finish(ErrReplaced, reason.Replaced)
 	}
 	s.hub.options.Log.Info("publishing", "stream", s.name.String(), "proto", proto, "peer", remote)
 	if s.name.Variant == "" {
@@ -178,17 +179,42 @@ func (p *Publisher) cause() error {
 	return ErrReplaced
 }
 
-func (p *Publisher) finish(err error) {
+// Why is the word for Err, more exact where the publisher left by itself. It is
+// "" until Done is closed.
+func (p *Publisher) Why() reason.Reason {
+	select {
+	case <-p.done:
+		return p.why
+	default:
+		return ""
+	}
+}
+
+// Tracks returns what was announced; either may be nil.
+func (p *Publisher) Tracks() (video, audio *media.Track) {
+	s := p.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.video, s.audio
+}
+
+func (p *Publisher) finish(err error, why reason.Reason) {
 	p.once.Do(func() {
-		p.err = err
+		p.err, p.why = err, why
 		close(p.done)
 	})
 }
 
 // Close ends publishing. The stream lingers for readers; one that never had a
 // track ends at once, and one that is made by a supplier when Supply returns.
-func (p *Publisher) Close(why reason.Reason) {
-	p.finish(ErrClosed)
+func (p *Publisher) Close(why reason.Reason) { p.leave(ErrClosed, why) }
+
+// Kick ends publishing with ErrKicked, whatever the publisher does: any
+// goroutine may call it. The stream goes on as after Close.
+func (p *Publisher) Kick() { p.leave(ErrKicked, reason.Kicked) }
+
+func (p *Publisher) leave(err error, why reason.Reason) {
+	p.finish(err, why)
 	s := p.stream
 	held := false
 	s.endIf(ErrEnded, func() bool {

@@ -123,7 +123,7 @@ func (s *stream) endIf(err error, due func() bool) {
 	s.hub.forget(s)
 	close(s.ended)
 	if p != nil {
-		p.finish(err)
+		p.finish(err, ReasonOf(err))
 	}
 	if cancel != nil {
 		cancel()

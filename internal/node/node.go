@@ -14,9 +14,11 @@ import (
 
 	"millrace/internal/admit"
 	"millrace/internal/banner"
+	"millrace/internal/callback"
 	"millrace/internal/catalog"
 	"millrace/internal/config"
 	"millrace/internal/console"
+	"millrace/internal/control"
 	"millrace/internal/datadir"
 	"millrace/internal/demo"
 	"millrace/internal/hls"
@@ -72,6 +74,8 @@ type node struct {
 	web      *relay.Web
 	registry *prometheus.Registry
 	token    string // of the admin port
+	control  *control.Room
+	callback *callback.Room
 	api      *openapi.Server
 	firstKey catalog.AccessKey // made by this start, or empty
 }
@@ -92,7 +96,6 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	}
 	n := &node{cfg: cfg, log: log, catalog: all, registry: prometheus.NewRegistry(), token: token}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	n.api = openapi.New(openapi.Config{Catalog: all.Catalog, Now: time.Now, Log: log})
 	if n.firstKey, err = all.FirstKey(context.Background()); err != nil {
 		all.Close()
 		return nil, err
@@ -114,7 +117,11 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
 	}))
-	door := admit.New(all.Snapshot, n.hub, time.Now, log)
+	if err := n.openControl(); err != nil {
+		n.close()
+		return nil, err
+	}
+	door := admit.New(all.Snapshot, n.hub, time.Now, log, n.control, n.callback)
 	n.relay(door)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	if err := n.listenSRT(door); err != nil {
@@ -150,6 +157,8 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	}
 	all, failed := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.catalog.Run(rooms) })
+	all.Go(func() error { n.control.Run(rooms); return nil })
+	all.Go(func() error { n.callback.Run(rooms); return nil })
 	all.Go(func() error { return n.rtc.Serve(rooms) })
 	all.Go(func() error { return n.puller.Run(rooms) })
 	all.Go(func() error { return n.pusher.Run(rooms) })

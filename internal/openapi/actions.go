@@ -30,5 +30,15 @@ func actions() []*action {
 		changes("SetLiveStreamsNotifyUrlConfig", (*Server).setNotify),
 		reads("DescribeLiveStreamsNotifyUrlConfig", (*Server).describeNotify),
 		changes("DeleteLiveStreamsNotifyUrlConfig", (*Server).deleteNotify),
+		reads("DescribeLiveStreamsNotifyRecords", (*Server).notifyRecords),
+
+		reads("DescribeLiveStreamsOnlineList", (*Server).onlineList),
+		reads("DescribeLiveStreamsPublishList", (*Server).publishList),
+		reads("DescribeLiveStreamState", (*Server).streamState),
+		reads("DescribeLiveStreamCount", (*Server).streamCount),
+		changes("ForbidLiveStream", (*Server).forbid),
+		changes("ResumeLiveStream", (*Server).resume),
+		reads("DescribeLiveStreamsBlockList", (*Server).blockList),
+		reads("DescribeLiveStreamsControlHistory", (*Server).controlHistory),
 	}
 }

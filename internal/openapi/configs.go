@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"millrace/internal/catalog"
+	"millrace/internal/control"
 	"millrace/internal/sign"
 )
 
@@ -189,7 +190,7 @@ func (s *Server) describeLimit(_ context.Context, _ caller, p whichLimit) (*doma
 		if d.Role == catalog.Ingest {
 			a.LiveDomainLimitList.LiveDomainLimit = append(a.LiveDomainLimitList.LiveDomainLimit, limitRow{
 				DomainName: d.Name, LimitNum: none, LimitTranscodeNum: none, LimitTransferNum: none,
-				CurrentNum: s.streamsOf(d),
+				CurrentNum: len(s.streams.Online(func(v *control.Publication) bool { return v.Domain == d.Name })),
 			})
 		}
 	}

@@ -3,7 +3,9 @@ package openapi
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"millrace/internal/callback"
 	"millrace/internal/catalog"
 )
 
@@ -83,4 +85,49 @@ func (s *Server) deleteNotify(ctx context.Context, by caller, p one) (*answer, e
 		d.Callbacks = nil
 		return nil
 	})
+}
+
+type whichDeliveries struct {
+	Domain string    `api:"DomainName,required,domain"`
+	App    string    `api:"AppName"`
+	Stream string    `api:"StreamName"`
+	Status string    `api:"Status,one=success|failed"`
+	Page   int       `api:"PageNumber,def=1,max=100000"`
+	Size   int       `api:"PageSize,def=10,max=100"`
+	From   time.Time `api:"StartTime,required"`
+	To     time.Time `api:"EndTime,required"`
+}
+
+type notifyRecords struct {
+	answer
+	TotalNum, TotalPage, PageNum, PageSize int
+	NotifyRecordsInfo                      struct{ LiveStreamNotifyRecordsInfo many[notifyRow] }
+}
+
+type notifyRow struct {
+	DomainName, AppName, StreamName, NotifyUrl, NotifyContent, NotifyTime, NotifyType, NotifyResult, Description string //nolint:revive,staticcheck // on the wire
+}
+
+// notifyRecords lists callbacks, those that are still under way with no result.
+func (s *Server) notifyRecords(_ context.Context, _ caller, p whichDeliveries) (*notifyRecords, error) {
+	d, err := s.ofRole(p.Domain, catalog.Ingest)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := span(p.From, p.To, s.now(), day, 7*day)
+	if err != nil {
+		return nil, err
+	}
+	all := s.deliveries(func(v *callback.Delivery) bool {
+		return v.Domain == d.Name && (p.App == "" || v.App == p.App) && (p.Stream == "" || v.Stream == p.Stream) &&
+			(p.Status == "" || string(v.Result) == p.Status) && !v.Began.Before(from) && v.Began.Before(to)
+	})
+	a := &notifyRecords{TotalNum: len(all), TotalPage: pages(len(all), p.Size), PageNum: p.Page, PageSize: p.Size}
+	for _, v := range page(all, p.Page, p.Size) {
+		a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo = append(a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo, notifyRow{
+			DomainName: v.Domain, AppName: v.App, StreamName: v.Stream, NotifyUrl: v.URL, NotifyContent: v.Query,
+			NotifyTime: stamp(v.Tried), NotifyType: v.Event, NotifyResult: string(v.Result), Description: v.Answer,
+		})
+	}
+	return a, nil
 }

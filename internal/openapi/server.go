@@ -10,28 +10,41 @@ import (
 	"strings"
 	"time"
 
+	"millrace/internal/callback"
 	"millrace/internal/catalog"
+	"millrace/internal/control"
 )
 
 // Config is what a Server works with.
 type Config struct {
 	Catalog *catalog.Catalog
-	Now     func() time.Time
-	Log     *slog.Logger
+	Streams *control.Room
+	// Deliveries returns the callbacks that f is true for, the newest first.
+	Deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
+	// Node is this node's address, in lists of streams.
+	Node string
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Server answers requests of the API. Any number of goroutines may use it.
 type Server struct {
-	catalog *catalog.Catalog
-	now     func() time.Time
-	log     *slog.Logger
-	actions map[string]*action
-	nonces  nonces
+	catalog    *catalog.Catalog
+	streams    *control.Room
+	deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
+	node       string
+	now        func() time.Time
+	log        *slog.Logger
+	actions    map[string]*action
+	nonces     nonces
 }
 
 // New returns a Server.
 func New(c Config) *Server {
-	s := &Server{catalog: c.Catalog, now: c.Now, log: c.Log, actions: map[string]*action{}}
+	s := &Server{
+		catalog: c.Catalog, streams: c.Streams, deliveries: c.Deliveries, node: c.Node, now: c.Now, log: c.Log,
+		actions: map[string]*action{},
+	}
 	for _, a := range actions() {
 		s.actions[a.name] = a
 	}
@@ -128,5 +141,3 @@ func requestID() string {
 	h := strings.ToUpper(hex.EncodeToString(b[:]))
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
-
-func (s *Server) streamsOf(*catalog.Domain) int { return 0 }

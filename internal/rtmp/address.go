@@ -71,6 +71,15 @@ func cutQuery(s string) (path, query string) {
 	return path, query
 }
 
+// publishQuery is the query of a publisher's URL, wherever its client puts it.
+func publishQuery(app, name string) string {
+	if _, query := cutQuery(name); query != "" {
+		return query
+	}
+	_, query := cutQuery(app)
+	return query
+}
+
 // cutTarget takes host and query out of a tcUrl. It is not url.Parse, since
 // what real clients put behind the host need not be a URL.
 func cutTarget(s string) (host, query string) {

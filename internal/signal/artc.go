@@ -89,6 +89,7 @@ func (s *Server) artc(ctx context.Context, q *request, body string) (granted, er
 		return granted{}, err
 	}
 	q.Host, q.App, q.Stream, q.Path, q.AuthKey = o.target.Host, o.target.App, o.target.Stream, o.target.Path, o.target.AuthKey
+	q.Query = o.target.Query
 	if q.publish {
 		return s.publish(ctx, *q, o.offer, sdp.Ingest{})
 	}

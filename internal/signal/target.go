@@ -33,7 +33,7 @@ func parseURL(raw string) (catalog.Request, error) {
 		return q, errors.New("the URL names no host")
 	}
 	q.Host = rest[:slash]
-	q.AuthKey = authKey(query)
+	q.AuthKey, q.Query = authKey(query), query
 	return q, setPath(&q, rest[slash:])
 }
 

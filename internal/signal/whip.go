@@ -40,7 +40,7 @@ func readOffer(r *http.Request, q *request, path, body string) (*sdp.Offer, erro
 	if err := setPath(&q.Request, path); err != nil {
 		return nil, badRequest(err.Error())
 	}
-	q.AuthKey = token(r)
+	q.AuthKey, q.Query = token(r), r.URL.RawQuery
 	offer, err := sdp.ParseOffer(body)
 	if err != nil {
 		return nil, badRequest(err.Error())

@@ -103,7 +103,8 @@ func (c *session) decide(ctx context.Context, q gosrt.ConnRequest) error {
 	defer cancel()
 	w := c.wish
 	r := catalog.Request{
-		Protocol: catalog.SRT, Host: w.host, App: w.app, Stream: w.stream, Path: w.path, AuthKey: w.authKey, RemoteAddr: c.peer,
+		Protocol: catalog.SRT, Host: w.host, App: w.app, Stream: w.stream, Path: w.path, AuthKey: w.authKey, Query: w.query,
+		RemoteAddr: c.peer,
 	}
 	if r.Host == "" {
 		r.Host = "localhost" // the default domains

@@ -23,6 +23,7 @@ type wish struct {
 	host, app, stream string
 	// path is what the signature is computed over, as it came.
 	path, authKey string
+	query         string
 	user, session string // for logs
 	publish       bool
 	opus          bool // a viewer takes Opus as it is: audio=opus in the resource's query
@@ -121,6 +122,7 @@ func (w *wish) locate(resource string) error {
 		return refused(reason.BadName, "the resource is not well percent-encoded")
 	}
 	w.path = "/" + path
+	w.query = query
 	w.authKey = argument(query, "auth_key")
 	w.opus = argument(query, "audio") == "opus"
 	return nil

@@ -20,7 +20,12 @@ func TestStreamIDs(t *testing.T) {
 		"#!::r=/li%76e/s,m=publish":                                       {app: "live", stream: "s", path: "/li%76e/s", publish: true},
 		"#!::r=/live/s?auth_key=k,":                                       {app: "live", stream: "s", path: "/live/s", authKey: "k,"},
 	} {
-		if got, err := parseStreamID(id); err != nil || got != want {
+		got, err := parseStreamID(id)
+		if _, query, some := strings.Cut(id, "?"); some != (got.query != "") || !strings.HasPrefix(query, got.query) {
+			t.Errorf("%s: query %q", id, got.query)
+		}
+		got.query = ""
+		if err != nil || got != want {
 			t.Errorf("%s\n got %+v, %v\nwant %+v", id, got, err, want)
 		}
 	}

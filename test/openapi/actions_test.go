@@ -167,6 +167,44 @@ func TestActions(t *testing.T) {
 		{"DescribeLiveStreamsNotifyUrlConfig", func() (responses.AcsResponse, error) {
 			return c.DescribeLiveStreamsNotifyUrlConfig(request(live.CreateDescribeLiveStreamsNotifyUrlConfigRequest, func(r *live.DescribeLiveStreamsNotifyUrlConfigRequest) { r.DomainName = push }))
 		}, "", `"NotifyReqAuth":"yes"`},
+		{"DescribeLiveStreamsNotifyRecords", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsNotifyRecords(request(live.CreateDescribeLiveStreamsNotifyRecordsRequest, func(r *live.DescribeLiveStreamsNotifyRecordsRequest) {
+				r.DomainName, r.StartTime, r.EndTime = push, hour(-1), hour(1)
+			}))
+		}, "", `"TotalNum":0`},
+		{"DescribeLiveStreamsOnlineList", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsOnlineList(request(live.CreateDescribeLiveStreamsOnlineListRequest, func(r *live.DescribeLiveStreamsOnlineListRequest) { r.DomainName = push }))
+		}, "", `"LiveStreamOnlineInfo":[]`},
+		{"DescribeLiveStreamsPublishList", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsPublishList(request(live.CreateDescribeLiveStreamsPublishListRequest, func(r *live.DescribeLiveStreamsPublishListRequest) {
+				r.DomainName, r.StartTime, r.EndTime = push, hour(-1), hour(1)
+			}))
+		}, "", `"TotalNum":0`},
+		{"DescribeLiveStreamsPublishList", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsPublishList(request(live.CreateDescribeLiveStreamsPublishListRequest, func(r *live.DescribeLiveStreamsPublishListRequest) {
+				r.DomainName, r.StartTime, r.EndTime = push, hour(1), hour(-1)
+			}))
+		}, "InvalidStartTime.Malformed", ""},
+		{"DescribeLiveStreamState", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamState(request(live.CreateDescribeLiveStreamStateRequest, func(r *live.DescribeLiveStreamStateRequest) {
+				r.DomainName, r.AppName, r.StreamName = push, "live", "s"
+			}))
+		}, "", `"StreamState":"offline"`},
+		{"DescribeLiveStreamCount", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamCount(request(live.CreateDescribeLiveStreamCountRequest, func(r *live.DescribeLiveStreamCountRequest) { r.DomainName = push }))
+		}, "", `"Type":"raw"`},
+		{"ForbidLiveStream", forbid(c, push, "s", ""), "", ""},
+		{"ForbidLiveStream", forbid(c, push, "s", hour(1)), "ConfigAlreadyExists", ""},
+		{"ForbidLiveStream", forbid(c, push, "t", "tomorrow"), "InvalidResumeTime.Malformed", "ResumeTime"},
+		{"ForbidLiveStream", forbid(c, pull, "t", ""), "InvalidDomainType", ""},
+		{"DescribeLiveStreamsBlockList", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsBlockList(request(live.CreateDescribeLiveStreamsBlockListRequest, func(r *live.DescribeLiveStreamsBlockListRequest) { r.DomainName = push }))
+		}, "", push + "/live/s"},
+		{"ResumeLiveStream", resume(c, push, "s"), "", ""},
+		{"ResumeLiveStream", resume(c, push, "s"), "InvalidStream.NotFound", ""},
+		{"DescribeLiveStreamsControlHistory", func() (responses.AcsResponse, error) {
+			return c.DescribeLiveStreamsControlHistory(request(live.CreateDescribeLiveStreamsControlHistoryRequest, func(r *live.DescribeLiveStreamsControlHistoryRequest) { r.DomainName = push }))
+		}, "", `"Action":"resume"`},
 		{"DeleteLiveStreamsNotifyUrlConfig", func() (responses.AcsResponse, error) {
 			return c.DeleteLiveStreamsNotifyUrlConfig(request(live.CreateDeleteLiveStreamsNotifyUrlConfigRequest, func(r *live.DeleteLiveStreamsNotifyUrlConfigRequest) { r.DomainName = push }))
 		}, "", ""},
@@ -220,6 +258,27 @@ func TestActions(t *testing.T) {
 		if !called[name] {
 			t.Errorf("%s is implemented and was not called", name)
 		}
+	}
+}
+
+// hour is a time, some hours from now.
+func hour(n int) string {
+	return time.Now().Add(time.Duration(n) * time.Hour).UTC().Format("2006-01-02T15:04:05Z")
+}
+
+func forbid(c *live.Client, domain, stream, until string) func() (responses.AcsResponse, error) {
+	return func() (responses.AcsResponse, error) {
+		return c.ForbidLiveStream(request(live.CreateForbidLiveStreamRequest, func(r *live.ForbidLiveStreamRequest) {
+			r.DomainName, r.AppName, r.StreamName, r.LiveStreamType, r.ResumeTime = domain, "live", stream, "publisher", until
+		}))
+	}
+}
+
+func resume(c *live.Client, domain, stream string) func() (responses.AcsResponse, error) {
+	return func() (responses.AcsResponse, error) {
+		return c.ResumeLiveStream(request(live.CreateResumeLiveStreamRequest, func(r *live.ResumeLiveStreamRequest) {
+			r.DomainName, r.AppName, r.StreamName, r.LiveStreamType = domain, "live", stream, "publisher"
+		}))
 	}
 }
 

@@ -1,0 +1,185 @@
+package control_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"millrace/internal/admit"
+	"millrace/internal/catalog"
+	"millrace/internal/catalog/mem"
+	"millrace/internal/control"
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a door with a room beside it.
+type world struct {
+	catalog          *catalog.Catalog
+	hub              *live.Hub
+	room             *control.Room
+	door             *admit.Admit
+	history, actions catalog.Store
+}
+
+func begin(t *testing.T) *world {
+	t.Helper()
+	w := &world{history: mem.New(), actions: mem.New(), hub: live.NewHub(live.Options{})}
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	if w.catalog, err = catalog.Open(t.Context(), mem.New(), catalog.Options{Now: time.Now, Log: log}); err != nil {
+		t.Fatal(err)
+	}
+	doc := catalog.Document{Domains: []catalog.Domain{
+		{Name: "push.test", Role: catalog.Ingest, Main: "play.test"}, {Name: "other.test", Role: catalog.Ingest, Main: "play.test"},
+		{Name: "play.test", Role: catalog.Streaming},
+	}}
+	if err := w.catalog.Import(t.Context(), "test", doc); err != nil {
+		t.Fatal(err)
+	}
+	w.room = w.open(t)
+	w.door = admit.New(w.catalog.Snapshot, w.hub, time.Now, log, w.room)
+	return w
+}
+
+func (w *world) open(t *testing.T) *control.Room {
+	t.Helper()
+	r, err := control.New(t.Context(), control.Config{
+		Snapshot: w.catalog.Snapshot, History: w.history, Actions: w.actions, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// run runs the room until stop is called, the hub closed first as by a node.
+func (w *world) run(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.room.Run(ctx) }()
+	return func() {
+		w.hub.Close()
+		cancel()
+		<-done
+	}
+}
+
+func (w *world) publish(t *testing.T, stream string) *live.Publisher {
+	t.Helper()
+	p, err := w.door.Publish(t.Context(), catalog.Request{
+		Protocol: catalog.RTMP, Host: "push.test", App: "live", Stream: stream, Path: "/live/" + stream, Query: "a=b", RemoteAddr: "192.0.2.7:5",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Announce(&media.Track{Kind: media.Video, Codec: media.H264, Width: 320, Height: 180}, nil)
+	return p
+}
+
+func all[T any](*T) bool { return true }
+
+func TestHistorySurvives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		stop := w.run(t)
+		p := w.publish(t, "a")
+		list := w.room.Online(all)
+		if len(list) != 1 || list[0].Domain != "push.test" || list[0].Main != "play.test" || list[0].Video.Height != 180 || list[0].Query != "a=b" {
+			t.Fatalf("online: %+v", list)
+		}
+		p.Close(reason.PeerGone)
+		synctest.Wait()
+		w.publish(t, "b")
+		stop()
+		if len(w.room.Online(all)) != 0 {
+			t.Error("online although the room is closed")
+		}
+		history := w.open(t).History(all)
+		if len(history) != 2 || history[0].Stream != "b" || history[0].Reason != reason.Shutdown || history[0].Ended.IsZero() || history[1].Reason != reason.PeerGone {
+			t.Errorf("history: %+v", history)
+		}
+	})
+}
+
+// A node that died saw no end of its publications; the next one ends them.
+func TestNodeDied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		stop := w.run(t)
+		w.publish(t, "a")
+		synctest.Wait()
+		kept, err := w.history.List(t.Context(), "")
+		if err != nil || len(kept) != 1 {
+			t.Fatalf("%d entries, %v", len(kept), err)
+		}
+		stop()
+		w.history = mem.New()
+		if _, err := w.history.Put(t.Context(), kept[0].Key, kept[0].Value, 0); err != nil {
+			t.Fatal(err)
+		}
+		if h := w.open(t).History(all); len(h) != 1 || h[0].Ended.IsZero() {
+			t.Errorf("history: %+v", h)
+		}
+	})
+}
+
+func TestForbiddenWhicheverWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		defer w.run(t)()
+		bad, good := w.publish(t, "bad"), w.publish(t, "good")
+		began := time.Now()
+		for _, in := range []string{"other.test", "push.test"} {
+			if err := w.catalog.BlockStream(t.Context(), "test", in, "live", "bad", time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if in == "other.test" {
+				select { // the block of a stream of that name by another domain is nothing to it
+				case <-bad.Done():
+					t.Fatal("cut for another domain")
+				case <-time.After(2 * time.Second):
+				}
+				began = time.Now()
+			}
+		}
+		<-bad.Done()
+		if d := time.Since(began); d > time.Second || bad.Why() != reason.Kicked {
+			t.Errorf("cut after %v for %s", d, bad.Why())
+		}
+		if good.Err() != nil {
+			t.Error("another stream was cut, too")
+		}
+		_, err := w.door.Publish(t.Context(), catalog.Request{Protocol: catalog.RTMP, Host: "push.test", App: "live", Stream: "bad", Path: "/live/bad"})
+		if d, ok := err.(*catalog.Denied); !ok || d.Reason != reason.Forbidden {
+			t.Errorf("came in again: %v", err)
+		}
+	})
+}
+
+func TestKick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		defer w.run(t)()
+		p := w.publish(t, "a")
+		w.room.Note(control.Action{By: "me", Word: "kick", Domain: "push.test", App: "live", Stream: "a"})
+		if !w.room.Kick("push.test", "live", "a") {
+			t.Error("nobody was there")
+		}
+		synctest.Wait()
+		if p.Err() != live.ErrKicked || w.room.Kick("push.test", "live", "a") {
+			t.Errorf("still there: %v", p.Err())
+		}
+		if a := w.room.Actions(all); len(a) != 1 || a[0].By != "me" || a[0].Client != "192.0.2.7:5" {
+			t.Errorf("actions: %+v", a)
+		}
+		w.publish(t, "a") // it may come back
+	})
+}

@@ -1,0 +1,128 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"millrace/internal/catalog"
+	"millrace/internal/catalog/mem"
+	"millrace/internal/journal"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type note struct{ Text string }
+
+func open(t *testing.T, store catalog.Store, most int) *journal.Journal[note] {
+	t.Helper()
+	j, err := journal.Open[note](t.Context(), store, journal.Options{
+		Life: time.Hour, Most: most, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func texts(j *journal.Journal[note]) (s string) {
+	for _, r := range j.All(func(*note) bool { return true }) {
+		s += r.Value.Text
+	}
+	return s
+}
+
+// run runs a journal for as long as f takes.
+func run(t *testing.T, j *journal.Journal[note], f func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); j.Run(ctx) }()
+	f()
+	cancel()
+	<-done
+}
+
+func TestComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mem.New()
+		j := open(t, store, 100)
+		before := j.Add(note{"a"})
+		run(t, j, func() {
+			id := j.Add(note{"b"})
+			synctest.Wait()
+			j.Change(id, func(n *note) { n.Text = "B" })
+			j.Change(before, func(n *note) { n.Text = "A" })
+			j.Change(id+1, func(*note) { t.Error("a record that is not there is changed") })
+			j.Add(note{"c"})
+		})
+		if got := texts(j); got != "cBA" {
+			t.Errorf("got %q", got)
+		}
+		again := open(t, store, 100)
+		if got := texts(again); got != "cBA" {
+			t.Errorf("after a restart: %q", got)
+		}
+		// It goes on: what was read can be changed and written.
+		run(t, again, func() {
+			again.Change(before, func(n *note) { n.Text = "x" })
+			again.Add(note{"d"})
+		})
+		if got := texts(open(t, store, 100)); got != "dcBx" {
+			t.Errorf("after another: %q", got)
+		}
+	})
+}
+
+func TestBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mem.New()
+		j := open(t, store, 3)
+		run(t, j, func() {
+			for _, s := range []string{"a", "b", "c", "d", "e"} {
+				j.Add(note{s})
+				synctest.Wait()
+			}
+		})
+		if got := texts(open(t, store, 3)); texts(j) != "edc" || got != "edc" {
+			t.Errorf("got %q and %q", texts(j), got)
+		}
+	})
+}
+
+// failing is a store that cannot be written to for a while.
+type failing struct {
+	catalog.Store
+	broken atomic.Bool
+}
+
+func (f *failing) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
+	if f.broken.Load() {
+		return 0, errors.New("disk full")
+	}
+	return f.Store.Put(ctx, key, value, rev)
+}
+
+func TestStoreFailsForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failing{Store: mem.New()}
+		store.broken.Store(true)
+		j := open(t, store, 100)
+		run(t, j, func() {
+			j.Add(note{"a"})
+			synctest.Wait()
+			store.broken.Store(false)
+			j.Add(note{"b"})
+			synctest.Wait()
+		})
+		if got := texts(open(t, store, 100)); got != "ba" {
+			t.Errorf("got %q", got)
+		}
+	})
+}

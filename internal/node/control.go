@@ -1,0 +1,54 @@
+package node
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"millrace/internal/callback"
+	"millrace/internal/control"
+	"millrace/internal/openapi"
+)
+
+// How long the store keeps histories, whatever the rooms say.
+const (
+	historyLife = 90 * 24 * time.Hour
+	weekLife    = 7 * 24 * time.Hour
+)
+
+// openControl opens the lists of what publishers did, and the API.
+func (n *node) openControl() error {
+	ctx := context.Background()
+	history, err := n.catalog.Store.Bucket(ctx, "history", historyLife)
+	if err != nil {
+		return err
+	}
+	actions, err := n.catalog.Store.Bucket(ctx, "actions", weekLife)
+	if err != nil {
+		return err
+	}
+	callbacks, err := n.catalog.Store.Bucket(ctx, "callbacks", weekLife)
+	if err != nil {
+		return err
+	}
+	n.control, err = control.New(ctx, control.Config{
+		Snapshot: n.catalog.Snapshot, History: history, Actions: actions, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(n.open.rtmp.Addr().String())
+	if err != nil || net.ParseIP(host).IsUnspecified() {
+		host = outsideHost(n.cfg)
+	}
+	n.callback, err = callback.New(ctx, callback.Config{
+		Snapshot: n.catalog.Snapshot, Store: callbacks, Node: host, Private: n.cfg.CallbackPrivate, Now: time.Now, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.api = openapi.New(openapi.Config{
+		Catalog: n.catalog.Catalog, Streams: n.control, Deliveries: n.callback.Deliveries, Node: host, Now: time.Now, Log: n.log,
+	})
+	return nil
+}
