@@ -11,7 +11,7 @@ import { forwarding, house, passed } from '../lib/theatre.mjs';
 import { until } from '../../test/browser/lib/until.mjs';
 
 const runs = 1;
-const warm = 4000, span = 8000; // ms
+const warm = 3000, span = 6000; // ms
 const silence = 2000; // ms after which a publisher counts as dead
 const conditions = { delay: 20, jitter: 3, loss: 0.02 };
 const ways = [
@@ -22,7 +22,7 @@ const ways = [
 
 export default {
   name: 'cast',
-  limit: 150,
+  limit: 190,
   figures: [
     { id: 'plain', what: 'Chromium by WHIP → server → Chromium by WHEP, half-second mode, barcode to barcode, p50 / p95', must: '≤ floor + 30 / + 50 ms' },
     { id: 'sound', what: 'the same with sound, beside the floor with sound', must: '≤ floor + 30 / + 50 ms' },
