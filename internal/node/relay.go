@@ -7,6 +7,7 @@ import (
 	"millrace/internal/catalog"
 	"millrace/internal/relay"
 	"millrace/internal/rtmp"
+	"millrace/internal/srt"
 )
 
 // relay makes what pulls from and pushes to other servers, and tells the hub.
@@ -37,12 +38,15 @@ func (n *node) relayDomain(name string) string {
 // ways are how other servers are reached.
 func (n *node) ways(guard *relay.Guard) relay.Ways {
 	dialer := rtmp.Dialer{Dial: guard.DialContext}
+	packets := srt.Dialer{Resolve: guard.Resolve, Latency: n.cfg.SRTLatency}
 	play := func(ctx context.Context, url string) (relay.Origin, error) { return dialer.Play(ctx, url) }
 	publish := func(ctx context.Context, url string) (relay.Target, error) { return dialer.Publish(ctx, url) }
+	playSRT := func(ctx context.Context, url string) (relay.Origin, error) { return packets.Play(ctx, url) }
+	publishSRT := func(ctx context.Context, url string) (relay.Target, error) { return packets.Publish(ctx, url) }
 	return relay.Ways{
 		Play: map[string]relay.Play{
-			"rtmp": play, "rtmps": play, "http": n.web.Play, "https": n.web.Play,
+			"rtmp": play, "rtmps": play, "http": n.web.Play, "https": n.web.Play, "srt": playSRT,
 		},
-		Publish: map[string]relay.Publish{"rtmp": publish, "rtmps": publish},
+		Publish: map[string]relay.Publish{"rtmp": publish, "rtmps": publish, "srt": publishSRT},
 	}
 }

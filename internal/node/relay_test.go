@@ -1,15 +1,19 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"millrace/internal/config"
+	"millrace/internal/live"
+	"millrace/internal/media"
 )
 
 // pulling is a node without URL signing that fetches live/* from the given URLs.
@@ -59,20 +63,110 @@ func TestPull(t *testing.T) {
 	origin := open(t)
 	ffmpeg(t, origin.rtmpURL("/live/s"))
 	origin.live(t, "s")
-	for proto, from := range map[string]string{
-		"rtmp": origin.rtmpURL("/{app}/{stream}"),
-		"http": origin.url("/{app}/{stream}.flv"),
+	all := recording(t, origin)
+	for name, from := range map[string]string{
+		"rtmp":     origin.rtmpURL("/{app}/{stream}"),
+		"http-flv": origin.url("/{app}/{stream}.flv"),
+		"hls-ts":   origin.url("/{app}/{stream}.m3u8?format=ts"),
+		"hls-fmp4": origin.url("/{app}/{stream}.m3u8?format=fmp4"),
+		"srt":      fmt.Sprintf("srt://%s?streamid=#!::r=/{app}/{stream},m=request", origin.srt.Addr()),
 	} {
-		t.Run(proto, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := pulling(t, from)
+			if strings.HasPrefix(name, "hls") {
+				segmented(t, strings.NewReplacer("{app}", "live", "{stream}", "s").Replace(from))
+			}
 			both(t, n.url("/live/s.flv"))
-			n.awaitLog(t, "pull closed", "stream=play.localhost/live/s ", "proto="+proto, "reason=closed_by_peer", "nobody watches")
+			same(t, all, n)
+			n.awaitLog(t, "pull closed", "stream=play.localhost/live/s ", "reason=closed_by_peer", "nobody watches")
 			if s := n.hub.Stats(); len(s) != 0 {
 				t.Errorf("streams are left: %+v", s)
 			}
 		})
 	}
+}
+
+// segmented waits until a playlist has segments to begin with.
+func segmented(t *testing.T, url string) {
+	t.Helper()
+	await(t, "segments", func() bool {
+		res, body := ask(t, http.MethodGet, url, "", "")
+		if lines := strings.Split(strings.TrimSpace(body), "\n"); strings.Contains(body, "#EXT-X-STREAM-INF") {
+			if u, err := res.Request.URL.Parse(lines[len(lines)-1]); err == nil {
+				url = u.String()
+			}
+		}
+		return strings.Count(body, "#EXTINF") >= 4
+	})
+}
+
+// read calls each with the frames of a stream until it says that it is enough.
+func (r *running) read(ctx context.Context, each func(f *media.Frame) bool) error {
+	s, err := r.hub.Subscribe(ctx, live.Name{Domain: "play.localhost", App: "live", Stream: "s"})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for {
+		f, err := s.Next(ctx)
+		if err != nil || each(f) {
+			return err
+		}
+	}
+}
+
+// record is what a node has had of a stream.
+type record struct {
+	mu     sync.Mutex
+	frames map[string]bool
+}
+
+// recording keeps what comes of a node's stream until the test ends.
+func recording(t *testing.T, n *running) *record {
+	t.Helper()
+	all := &record{frames: map[string]bool{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		_ = n.read(ctx, func(f *media.Frame) bool {
+			all.mu.Lock()
+			defer all.mu.Unlock()
+			all.frames[string(f.Data)] = true
+			return false
+		})
+	})
+	t.Cleanup(func() { cancel(); reading.Wait() })
+	return all
+}
+
+// same fails unless the frames that a node has are those of the origin.
+func same(t *testing.T, origin *record, n *running) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var got [2][]*media.Frame
+	err := n.read(ctx, func(f *media.Frame) bool {
+		got[f.Track.Kind] = append(got[f.Track.Kind], f)
+		return len(got[0]) >= 30 && len(got[1]) >= 30
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, all := range got {
+		for i, f := range all {
+			await(t, "the frame at the origin", func() bool { return origin.has(f) })
+			if i > 0 && f.DTS < all[i-1].DTS {
+				t.Errorf("%v goes back from %v to %v", media.Kind(kind), all[i-1].DTS, f.DTS)
+			}
+		}
+	}
+}
+
+func (r *record) has(f *media.Frame) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.frames[string(f.Data)]
 }
 
 // TestPullFailsOver has a dead source before one that lives.
@@ -139,18 +233,33 @@ func TestPullAlways(t *testing.T) {
 // TestPush publishes to one node, which publishes to another, which goes away and
 // comes back.
 func TestPush(t *testing.T) {
+	for _, proto := range []string{"rtmp", "srt"} {
+		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
+			push(t, proto)
+		})
+	}
+}
+
+func push(t *testing.T, proto string) {
 	edge := open(t)
-	at := edge.open.rtmp.Addr().String()
+	at, to, change := edge.open.rtmp.Addr().String(), "rtmp://%s/{app}/copy-{stream}", func(c *config.Config, at string) { c.RTMPAddr = at }
+	if proto == "srt" {
+		at, to, change = edge.srt.Addr().String(), "srt://%s?streamid=#!::r=/{app}/copy-{stream},m=publish", func(c *config.Config, at string) { c.SRTAddr = at }
+	}
 	n := serveNode(t, func(c *config.Config) {
 		c.NoAuth, c.RelayAllow = true, loopback
-		c.Push = config.Pushes{{Stream: "live/*", To: []string{"rtmp://" + at + "/{app}/copy-{stream}"}}}
+		c.Push = config.Pushes{{Stream: "live/*", To: []string{fmt.Sprintf(to, at)}}}
 	})
 	kill := ffmpeg(t, n.rtmpURL("/live/s"))
 	edge.live(t, "copy-s")
 	both(t, edge.url("/live/copy-s.flv"))
 	edge.stop()
-	n.awaitLog(t, "push closed", "proto=rtmp", "peer="+at)
-	edge = serveNode(t, func(c *config.Config) { c.NoAuth, c.RTMPAddr = true, at })
+	n.awaitLog(t, "push closed", "proto="+proto, "peer="+at)
+	edge = serveNode(t, func(c *config.Config) {
+		c.NoAuth = true
+		change(c, at)
+	})
 	edge.live(t, "copy-s")
 	kill()
 	n.awaitLog(t, "push closed", "reason=stream_ended")

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net/url"
 	"time"
 
 	"millrace/internal/live"
@@ -48,4 +49,12 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	return c
+}
+
+// openTimeout is that of a source: an HLS server may have to make segments first.
+func (c Config) openTimeout(raw string) time.Duration {
+	if u, err := url.Parse(raw); err == nil && isHLS(u) {
+		return 3 * c.OpenTimeout
+	}
+	return c.OpenTimeout
 }

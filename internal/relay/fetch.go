@@ -52,7 +52,7 @@ func (s *fetch) relay(ctx context.Context, proto, peer string) error {
 	if way == nil {
 		return &failure{reason.BadRequest, errors.New("no way to play by " + proto)}
 	}
-	opening, cancel := context.WithTimeoutCause(ctx, p.config.OpenTimeout, errLate)
+	opening, cancel := context.WithTimeoutCause(ctx, p.config.openTimeout(s.url), errLate)
 	defer cancel()
 	origin, err := way(opening, s.url)
 	if err != nil {

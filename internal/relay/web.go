@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,10 +16,13 @@ import (
 // Web plays HTTP-FLV and HLS. One serves any number of origins.
 type Web struct{ client *http.Client }
 
+// answerTimeout is how long an answer may take: HLS servers hold some back.
+const answerTimeout = 15 * time.Second
+
 // NewWeb returns a Web that reaches servers through g.
 func NewWeb(g *Guard) *Web {
 	return &Web{&http.Client{Transport: &http.Transport{
-		DialContext: g.DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: dialTimeout,
+		DialContext: g.DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: answerTimeout,
 		MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: 5 * time.Second, MaxIdleConnsPerHost: 2, ForceAttemptHTTP2: true,
 	}}}
 }
@@ -34,11 +36,13 @@ func (w *Web) Play(ctx context.Context, raw string) (Origin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("play over HTTP: %w", err)
 	}
-	if path.Ext(u.Path) == ".m3u8" {
-		return nil, errors.New("HLS is not there yet")
+	if isHLS(u) {
+		return w.playHLS(ctx, raw)
 	}
 	return w.playFLV(ctx, raw)
 }
+
+func isHLS(u *url.URL) bool { return path.Ext(u.Path) == ".m3u8" }
 
 // flvOrigin is an HTTP-FLV stream.
 type flvOrigin struct {
