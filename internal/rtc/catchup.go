@@ -82,10 +82,12 @@ func (g *group) backlog(key, now int64) (bytes int64, whole bool) {
 	return bytes, held >= last
 }
 
-// advance sends each catching-up viewer what its pace allows by now.
+// advance sends each catching-up viewer what its pace allows by now. What is
+// forwarded meanwhile may make others catch up.
 func (sh *shard) advance(now int64) {
-	still := sh.catching[:0]
-	for _, v := range sh.catching {
+	all := sh.catching
+	sh.catching, sh.chased = sh.chased[:0], nil
+	for _, v := range all {
 		switch v.phase {
 		case catchUp:
 			sh.chase(v, now)
@@ -96,11 +98,11 @@ func (sh *shard) advance(now int64) {
 			sh.await(v, now)
 		}
 		if v.chasing = v.phase == catchUp || v.phase == paced || v.aside(); v.chasing {
-			still = append(still, v)
+			sh.catching = append(sh.catching, v)
 		}
 	}
-	clear(sh.catching[len(still):])
-	sh.catching = still
+	clear(all)
+	sh.chased = all[:0]
 }
 
 func (sh *shard) chase(v *viewer, now int64) {

@@ -240,3 +240,35 @@ func TestPaceNarrowLink(t *testing.T) {
 		}
 	})
 }
+
+// A viewer that falls behind its group while another catches up reads on.
+func TestPaceBesideCatchUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.run(time.Second)
+		if d.v.phase != liveEdge {
+			t.Fatalf("phase %d", d.v.phase)
+		}
+		joins := d.viewer(videoOnly())
+		d.sh.now = time.Now().UnixNano()
+		d.sh.join(joins, d.sh.now)
+		if joins.phase != catchUp {
+			t.Fatalf("phase %d of the one that joins", joins.phase)
+		}
+		d.v.link.rate = 500_000
+		<-time.After(time.Millisecond)
+		f := picture(d.at, true, 20_000)
+		f.Arrived = time.Now().UnixNano()
+		must(t, d.pub.Write(f))
+		d.sh.now = time.Now().UnixNano()
+		d.sh.advance(d.sh.now) // before the group is forwarded
+		if d.v.phase != paced || !slices.Contains(d.sh.catching, d.v) {
+			t.Fatalf("phase %d, %d catch up", d.v.phase, len(d.sh.catching))
+		}
+		d.sh.leave(joins, "")
+		d.sh.leave(d.v, "")
+		if len(d.sh.catching) > 0 {
+			t.Errorf("%d catch up though none is there", len(d.sh.catching))
+		}
+	})
+}

@@ -24,7 +24,8 @@ type shard struct {
 
 	out       *outbox
 	groups    map[*live.Packets]*group
-	catching  []*viewer // viewers in phase catchUp or paced
+	catching  []*viewer // viewers in phase catchUp or paced, or beside their group
+	chased    []*viewer // room for the next catching
 	nviewers  int
 	turn      int   // which tenth of the viewers gets sender reports next
 	now       int64 // Unix ns, when this turn of the loop began
