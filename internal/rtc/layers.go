@@ -103,7 +103,7 @@ func (sh *shard) choose(g *group, v *viewer, now int64) {
 func (sh *shard) aim(g *group, v *viewer, layer uint8, now int64) {
 	c := &v.choice
 	if layer != c.target {
-		if layer != 0 {
+		if layer != 0 && layer != c.layer { // the present one is wanted already
 			g.packets.Want(layer, 1)
 		}
 		if c.target != c.layer && c.target != 0 {

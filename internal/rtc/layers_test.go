@@ -47,6 +47,30 @@ func TestLayerFollowsLink(t *testing.T) {
 	})
 }
 
+// A viewer that thinks better of it before the key frame comes wants no more
+// than it gets.
+func TestLayerThinksBetterOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 1e6, 20*time.Millisecond)
+		d.layered(2.5e6, 0.8e6)
+		for i := 0; d.v.choice.layer != 1; i++ {
+			if d.run(100 * time.Millisecond); i == 100 {
+				t.Fatalf("%+v", d.v.detail(time.Now().UnixNano()))
+			}
+		}
+		g, now := d.sh.groups[d.v.packets], time.Now().UnixNano()
+		d.sh.aim(g, d.v, 0, now)
+		d.sh.aim(g, d.v, 1, now)
+		if !d.pub.Wants(1) {
+			t.Error("the present layer is not wanted")
+		}
+		d.sh.leave(d.v, "")
+		if d.pub.Wants(1) {
+			t.Error("a layer is wanted by nobody")
+		}
+	})
+}
+
 // Whatever the estimate, a layer is there, one that fits if any does, and the
 // estimate that chose it does not choose another.
 func TestChoiceFits(t *testing.T) {
