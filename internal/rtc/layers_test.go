@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"millrace/internal/live"
+	"millrace/internal/reason"
 )
 
 // A viewer whose link narrows goes to the layer that it carries, and comes back.
@@ -67,6 +68,40 @@ func TestLayerThinksBetterOfIt(t *testing.T) {
 		d.sh.leave(d.v, "")
 		if d.pub.Wants(1) {
 			t.Error("a layer is wanted by nobody")
+		}
+	})
+}
+
+// A viewer whose pictures were left out for the sake of another layer, and that
+// stays with its own after all, goes on at a key frame.
+func TestLayerLeftOutNeedsKeyFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.layered(2.5e6, 0.8e6)
+		d.pub.OnLayerRequest(func(uint8) {}) // the other layer's key frame is long in coming
+		d.angles[1].asked = 0
+		d.run(2 * time.Second)
+		g, now := d.sh.groups[d.v.packets], time.Now().UnixNano()
+		d.sh.aim(g, d.v, 1, now)
+		d.v.link.standing = longStanding + 1
+		for range 40 {
+			d.publishLayers()
+		}
+		d.sh.forward(g)
+		d.sh.advance(now)
+		if d.v.totals.drops[reason.Congested] == 0 {
+			t.Fatalf("nothing is left out: %+v", d.v.detail(now))
+		}
+		d.v.link.standing = 0
+		d.sh.aim(g, d.v, 0, now)
+		newest, forced := d.v.choice.newest, d.angles[0].forced
+		for i := 0; d.v.choice.newest == newest; i++ {
+			if d.run(time.Millisecond); i == 5000 {
+				t.Fatalf("no picture for 5 s: %+v", d.v.detail(time.Now().UnixNano()))
+			}
+		}
+		if d.angles[0].forced == forced {
+			t.Errorf("after %v of media that is not whole comes what refers to it: %+v", d.v.choice.newest-newest, d.v.detail(time.Now().UnixNano()))
 		}
 	})
 }

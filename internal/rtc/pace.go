@@ -99,8 +99,10 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	sh.changeLayer(g, v, now)
 	if c := &v.choice; c.target != c.layer && l.standing > longStanding {
 		// What would leave now would only keep the key frame waiting.
-		v.drop(reason.Congested, v.pictures(v.pos, g.cursor))
-		v.pos = g.cursor
+		if n := v.pictures(v.pos, g.cursor); n > 0 {
+			sh.giveUp(g, v, n)
+			return
+		}
 	}
 	if !sh.thin(g, v, now) {
 		return
@@ -197,13 +199,19 @@ func (sh *shard) thin(g *group, v *viewer, now int64) bool {
 			v.pos, v.video.jump = key, true
 			return true
 		}
-		v.drop(reason.Congested, v.pictures(v.pos, g.cursor))
-		v.pos = g.cursor
-		v.phase, v.video.jump = awaitKey, true
-		v.pace.waits = true
+		sh.giveUp(g, v, v.pictures(v.pos, g.cursor))
 		return false
 	}
 	return true
+}
+
+// giveUp leaves out the n packets of pictures that wait for v, which goes on at a
+// key frame.
+func (sh *shard) giveUp(g *group, v *viewer, n int) {
+	v.drop(reason.Congested, n)
+	v.pos = g.cursor
+	v.phase, v.video.jump = awaitKey, true
+	v.pace.waits = true
 }
 
 // aside says whether v reads, or is about to read, another layer than its group.
