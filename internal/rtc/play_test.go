@@ -138,14 +138,13 @@ func TestPlay(t *testing.T) {
 			t.Fatalf("playout delay of a key frame: %+v, %v", delay, err)
 		}
 	}
-	was := first
+	p := pursuit{t: t, was: first}
 	for range 40 {
 		s := c.see()
-		checkContiguous(t, was, s, pictureEvery)
+		p.check(s)
 		if on := s.packets[0].GetExtension(id) != nil; on != s.key {
 			t.Fatalf("playout delay %v, key frame %v", on, s.key)
 		}
-		was = s
 	}
 	if !r.sealsByGCM(c.id) {
 		t.Fatal("the SRTP profile is not GCM")

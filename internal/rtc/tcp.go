@@ -30,6 +30,7 @@ const (
 	tcpMaxConns  = 4096
 	acceptPause  = 50 * time.Millisecond // where descriptors have run out
 	tcpReadQuiet = 40 * time.Second      // longer than consent can last
+	tcpGoodbye   = 3 * time.Second       // for the peer to close after our last word
 )
 
 // tcpStream is one accepted connection.
@@ -43,6 +44,7 @@ type tcpStream struct {
 	spare  []byte // the other half of a double buffer
 	closed bool
 	wake   chan struct{}
+	gone   chan struct{} // closed when nothing comes any more
 }
 
 // accept accepts connections until the listener is closed.
@@ -56,7 +58,7 @@ func (s *Server) accept(wg *sync.WaitGroup) {
 			<-time.After(acceptPause)
 			continue
 		}
-		t := &tcpStream{conn: conn, wake: make(chan struct{}, 1)}
+		t := &tcpStream{conn: conn, wake: make(chan struct{}, 1), gone: make(chan struct{})}
 		s.mu.Lock()
 		full := s.closing || len(s.streams) >= tcpMaxConns
 		if !full {
@@ -71,6 +73,7 @@ func (s *Server) accept(wg *sync.WaitGroup) {
 		wg.Go(t.write)
 		wg.Go(func() {
 			s.readStream(t)
+			close(t.gone)
 			t.finish()
 			s.mu.Lock()
 			delete(s.streams, t)
@@ -164,6 +167,7 @@ func (t *tcpStream) write() {
 				return
 			}
 		} else if closed {
+			t.hearOut()
 			return
 		}
 		t.mu.Lock()
@@ -175,6 +179,20 @@ func (t *tcpStream) write() {
 		if !more {
 			<-t.wake
 		}
+	}
+}
+
+// hearOut says that nothing more is written, and waits until the peer has closed
+// its side, too: what comes to a closed connection resets it, and the peer loses
+// what it has not read yet.
+func (t *tcpStream) hearOut() {
+	c, ok := t.conn.(*net.TCPConn)
+	if !ok || c.CloseWrite() != nil {
+		return
+	}
+	select {
+	case <-t.gone:
+	case <-time.After(tcpGoodbye):
 	}
 }
 

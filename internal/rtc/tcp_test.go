@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -25,11 +26,9 @@ func TestPlayOverTCP(t *testing.T) {
 	r := newRoom(t, Config{})
 	r.broadcast(testName, ordinary)
 	c := r.watch(wish{tcp: true})
-	was := c.see()
+	p := pursuit{t: t, was: c.see()}
 	for range 40 {
-		s := c.see()
-		checkContiguous(t, was, s, pictureEvery)
-		was = s
+		p.check(c.see())
 	}
 	c.takes(media.Audio, 20)
 	if r.session(c.id).path.Load().stream == nil {
@@ -263,6 +262,42 @@ func TestGoodbyeOverTCP(t *testing.T) {
 		defer r.server.mu.Unlock()
 		return len(r.server.streams) == 0
 	})
+}
+
+// A peer that goes on sending hears the goodbye all the same: it is not lost to a
+// reset.
+func TestGoodbyeToTalker(t *testing.T) {
+	r := newRoom(t, Config{})
+	r.broadcast(testName, ordinary)
+	c := r.watch(wish{dontComplete: true})
+	ses := r.session(c.id)
+	conn, write := dial4571(t, r)
+	write(checkOf(t, ses, true, ses.pwd))
+	readFrame(t, conn)
+	await(t, func() bool { return ses.path.Load() != nil })
+	last := bytes.Repeat([]byte{0x80}, 1000)
+	stream := ses.path.Load().stream
+	stream.enqueue(last)
+	r.server.Close(c.id, reason.Kicked)
+	r.ledger.awaitReason(t, c.id, reason.Kicked)
+	await(t, func() bool {
+		stream.mu.Lock()
+		defer stream.mu.Unlock()
+		return stream.closed && len(stream.queue) == 0
+	})
+	for range 20 { // before anything is read here
+		_, err := conn.Write([]byte{0, 4, 0x80, 1, 2, 3})
+		must(t, err)
+		await(t, func() bool { return r.server.Sessions() == 0 })
+	}
+	for {
+		if b := readFrame(t, conn); bytes.Equal(b, last) {
+			break
+		}
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("after the last word: %v", err)
+	}
 }
 
 // What is queued comes out framed and whole, in order; what does not fit is refused.
