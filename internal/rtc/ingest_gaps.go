@@ -23,15 +23,17 @@ func (g gaps) find(seq int64) (int, bool) {
 	return slices.BinarySearchFunc(g, seq, func(a gap, seq int64) int { return int(a.seq - seq) })
 }
 
-// close notes that seq came. asked says that it had been asked for.
-func (g *gaps) close(seq int64) (asked bool) {
+// close notes that seq came. answered says that it came because it had been asked
+// for: not so soon that it must have been under way already.
+func (g *gaps) close(seq, now, rtt int64) (answered bool) {
 	i, ok := g.find(seq)
 	if !ok {
 		return false
 	}
-	asked = (*g)[i].tries > 0
+	a := &(*g)[i]
+	answered = a.tries > 1 || a.tries == 1 && now-a.asked >= rtt/2
 	*g = slices.Delete(*g, i, i+1)
-	return asked
+	return answered
 }
 
 // due returns what is to be asked for now, and how many were given up.

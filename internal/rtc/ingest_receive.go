@@ -155,7 +155,7 @@ func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now m
 	newest := !l.have.any || seq >= l.have.next
 	in.miss(l, seq, now.since)
 	l.have.take(seq)
-	if !newest && l.gaps.close(seq) {
+	if !newest && l.gaps.close(seq, now.since, in.roundTrip.Load()) {
 		in.totals.recovered++
 		in.metrics.Recovered.Inc()
 	}

@@ -51,10 +51,15 @@ const (
 
 func (r *sentRun) packets() int { return int(r.at & (1<<runBits - 1)) }
 
-// sent returns when r was sent, µs, for a time now that is not long after.
+// sent returns when r was sent, µs, for a time now that is not far from it. It may
+// be before: a shard's turn is long where it has many viewers.
 func (r *sentRun) sent(now int64) int64 {
 	ticks := now / sentTick
-	return (ticks - (ticks-int64(r.at>>runBits))&sentMask) * sentTick / 1000
+	past := (ticks - int64(r.at>>runBits)) & sentMask
+	if past > sentMask/2 {
+		past -= sentMask + 1
+	}
+	return (ticks - past) * sentTick / 1000
 }
 
 // arrival is the packet that came before the one looked at.
@@ -221,6 +226,15 @@ func (l *link) ack(run uint32) {
 		l.inFlight -= int(l.at(l.acked).bytes)
 	}
 }
+
+// full says whether some bytes and more are under way. What was sent long ago is
+// not, though nothing was heard of it: it got lost with all that tells of it, and
+// only more can show that the network is back.
+func (l *link) full(bytes float64, now int64) bool {
+	return float64(l.inFlight) > bytes && max(now-l.lastSent, 0) < int64(unheardFor)
+}
+
+const unheardFor = time.Second
 
 func (l *link) lose(came, lost int) {
 	weight := min(float64(came+lost)/300, 0.5)

@@ -217,3 +217,15 @@ func BenchmarkLinkNote(b *testing.B) {
 		l.note(uint16(i*8), 8, 9600, int64(i)*1e6)
 	}
 }
+
+// A feedback may be read at a time that was taken before its packets were sent:
+// a shard's turn lasts.
+func TestSentAfterNow(t *testing.T) {
+	for _, off := range []time.Duration{-time.Minute, -50 * time.Millisecond, 0, 50 * time.Millisecond} {
+		l, now := &link{}, int64(1e18)
+		l.note(7, 3, 3000, now+int64(off))
+		if got, want := l.at(0).sent(now), (now+int64(off))/1000; got != want {
+			t.Errorf("sent at %+d µs, want %+d", got-now/1000, want-now/1000)
+		}
+	}
+}

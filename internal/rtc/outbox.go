@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"time"
+
 	"millrace/internal/reason"
 )
 
@@ -16,6 +18,7 @@ type outbox struct {
 	limit  int // runs per flush
 	sent   outboxCount
 	iv     [12]byte
+	at     int64 // Unix ns, about when the runs that wait were sealed
 }
 
 type run struct {
@@ -61,6 +64,9 @@ func newOutbox(s *socket) *outbox {
 func (o *outbox) begin(n int) int {
 	if len(o.runs) >= o.limit || len(o.arena)+n > cap(o.arena) {
 		o.flush()
+	}
+	if len(o.runs) == 0 {
+		o.at = time.Now().UnixNano()
 	}
 	return len(o.arena)
 }

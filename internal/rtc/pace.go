@@ -116,7 +116,7 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	if v.budget < piece && g.cursor-v.pos > 0 && sh.waiting(g, v) > v.budget {
 		return
 	}
-	if l.runs != nil && float64(l.inFlight) > rate*inFlightFor.Seconds()+float64(piece) {
+	if l.full(rate*inFlightFor.Seconds()+float64(piece), now) || v.queued() > tcpLong {
 		return
 	}
 	sh.sendPiece(g, v, g.cursor, now)
@@ -153,22 +153,25 @@ func (sh *shard) sendPiece(g *group, v *viewer, end, now int64) {
 			continue
 		}
 		if thin {
-			sh.sendCut(v)
+			sh.sendCut(g, v)
 			v.video.jump, thin = true, false
 		}
 		c.video = append(c.video, pk)
 		v.budget -= int64(len(pk.Payload))
 	}
-	sh.sendCut(v)
+	sh.sendCut(g, v)
 	if thin {
 		v.video.jump = true
 	}
 }
 
 // sendCut sends v what the cutter has gathered, and empties it.
-func (sh *shard) sendCut(v *viewer) {
+func (sh *shard) sendCut(g *group, v *viewer) {
 	c := &sh.cut
 	c.split()
+	if v.halfSecond {
+		v.announcePlayout(g, c)
+	}
 	sh.out.limit = videoRuns
 	for _, s := range c.segments {
 		sh.sendSegment(v, s)

@@ -272,3 +272,68 @@ func TestPaceBesideCatchUp(t *testing.T) {
 		}
 	})
 }
+
+// A link that is cut off for a while, and tells of nothing that was on its way,
+// is taken up again when it is back, also where there is no sound to find out by.
+func TestPaceLinkComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 1.5e6, 20*time.Millisecond)
+		d.v.audio = nil
+		d.run(5 * time.Second)
+		d.r.loss = 1
+		d.run(5 * time.Second)
+		d.r.loss, d.r.rate = 0, 20e6
+		newest := d.v.choice.newest
+		for i := 0; d.v.phase != liveEdge; i++ {
+			if d.run(100 * time.Millisecond); i == 100 {
+				t.Fatalf("10 s later: %d bytes under way, %v of pictures since, %+v", d.v.link.inFlight, time.Duration(d.v.choice.newest-newest), d.v.detail(time.Now().UnixNano()))
+			}
+		}
+	})
+}
+
+// A connection that takes nothing is not filled by a viewer's own pace: where a
+// smaller layer is read, no group looks at it.
+func TestPaceOverTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 1e9, 0)
+		stream := &tcpStream{wake: make(chan struct{}, 1)}
+		d.v.session.path.Store(&path{stream: stream})
+		d.v.video.formats[0].numbered, d.v.video.format.numbered = false, false
+		d.v.link = link{said: 1.2e6} // and no other feedback
+		d.noted = 0
+		d.layered(2.5e6, 0.8e6)
+		d.run(20 * time.Second)
+		if got := stream.queued(); d.v.choice.layer != 1 || got > tcpQueue*3/4 {
+			t.Errorf("%d bytes wait, %+v", got, d.v.detail(time.Now().UnixNano()))
+		}
+	})
+}
+
+// A viewer at a pace of its own hears, too, that pictures come unevenly now.
+func TestPaceTellsPlayout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 1e6, 20*time.Millisecond)
+		d.v.halfSecond = true
+		d.v.video.setPlayout(atOnce)
+		d.layered(2.5e6, 0.6e6)
+		d.run(5 * time.Second)
+		if d.v.choice.layer != 1 || d.v.video.playout != atOnce {
+			t.Fatalf("playout delay %06x, %+v", d.v.video.playout, d.v.detail(time.Now().UnixNano()))
+		}
+		d.sh.groups[d.v.packets].rhythm = rhythm{}
+		d.run(500 * time.Millisecond)
+		if d.v.video.playout != smoothly {
+			t.Errorf("playout delay %06x", d.v.video.playout)
+		}
+	})
+}
+
+// Where no feedback tells of loss, reports do.
+func TestDetailLoss(t *testing.T) {
+	v := &viewer{session: &session{}}
+	v.line.shares[media.Video].Store(shareUnit / 4)
+	if got := v.detail(0).Loss; got != 0.25 {
+		t.Errorf("loss %v", got)
+	}
+}

@@ -177,3 +177,19 @@ func TestPublisherNeverConnects(t *testing.T) {
 	r.ledger.awaitReason(t, cam.id, reason.NeverConnected)
 	<-cam.live.Done()
 }
+
+// What was overtaken and comes by itself has not come because it was asked for.
+func TestOvertakenIsNotRecovered(t *testing.T) {
+	const rtt = int64(40 * time.Millisecond)
+	for _, tt := range []struct {
+		after int64
+		want  bool
+	}{{rtt / 8, false}, {rtt, true}} {
+		var g gaps
+		g.open(7, 8, 0)
+		g.due(0, rtt, int64(gapLife))
+		if got := g.close(7, tt.after, rtt); got != tt.want {
+			t.Errorf("after %v: recovered %v", time.Duration(tt.after), got)
+		}
+	}
+}

@@ -219,7 +219,7 @@ func (c *client) until(happened func() bool) {
 func TestClockIsSetBack(t *testing.T) {
 	now := time.Now().UnixNano()
 	var a repairs
-	idle := &viewer{}
+	idle := &viewer{session: &session{}}
 	a.fill(idle, now, 0)
 	a.fill(idle, now-int64(time.Hour), 0)
 	if a.left < repairLeast {

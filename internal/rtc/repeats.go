@@ -303,9 +303,12 @@ func (r *repairs) fill(v *viewer, now int64, asks int) {
 	if !r.begun {
 		r.begun, r.left, r.most, r.at = true, repairLeast, repairLeast, now
 	}
-	r.queues = v.queues()
+	r.queues = v.congested(now)
 	asked := float64(r.missed+asks) / float64(max(v.totals.packets-r.packets, repairSample))
 	r.loss = max(v.line.loss(), asked, r.before)
+	if v.overTCP() {
+		r.loss = 0 // what its queue does not take is no loss that more would help
+	}
 	share := min(repairShare+repairPerLoss*r.loss, repairMost)
 	r.doubles = !r.queues && r.loss >= doublesFrom && r.rate > 0 && v.link.estimate() >= doublesRoom*8*r.rate
 	switch {

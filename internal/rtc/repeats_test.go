@@ -87,7 +87,7 @@ func TestSecondCopy(t *testing.T) {
 
 // Repeats cost a share of what is sent, and less where packets wait on the way.
 func TestRepairShare(t *testing.T) {
-	v := &viewer{}
+	v := &viewer{session: &session{}}
 	r := &v.repairs
 	now := int64(time.Hour)
 	second := func() { // of 2.5 Mbit/s
@@ -121,5 +121,28 @@ func TestRepairShare(t *testing.T) {
 	sound := &media.Packet{Payload: make([]byte, 100)}
 	if !r.spend(sound, media.Audio) {
 		t.Fatal("there is nothing left for sound")
+	}
+}
+
+// Over TCP what does not come has not been taken by the queue: nothing is sent
+// there that was not asked for.
+func TestNoCopiesOverTCP(t *testing.T) {
+	v := &viewer{session: &session{}}
+	v.session.path.Store(&path{stream: &tcpStream{}})
+	r, now := &v.repairs, int64(time.Hour)
+	r.fill(v, now, 0)
+	for range 3 {
+		now += int64(time.Second)
+		v.totals.bytes += 1_000_000
+		v.totals.packets += 1000
+		r.missed = 200
+		r.fill(v, now, 0)
+	}
+	v.redundancy.judge(r.loss, now)
+	if r.spare() || r.doubles || r.copies(3) != 1 || v.redundancy.on {
+		t.Errorf("loss %v, copies %d, doubles %v, redundant sound %v", r.loss, r.copies(3), r.doubles, v.redundancy.on)
+	}
+	if pk := (&media.Packet{Payload: make([]byte, 1000)}); !r.spend(pk, media.Video) {
+		t.Error("what is asked for is not sent again")
 	}
 }

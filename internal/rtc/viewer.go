@@ -140,6 +140,25 @@ func (v *viewer) drop(why reason.Reason, n int) {
 	}
 }
 
+// overTCP says whether v is sent to over a connection, which loses nothing.
+func (v *viewer) overTCP() bool {
+	p := v.session.path.Load()
+	return p != nil && p.stream != nil
+}
+
+// congested says whether packets wait on v's way: what gets lost then is lost to
+// that, and more packets would be more loss. Feedback shows it at once, receiver
+// reports stand in where there is none.
+func (v *viewer) congested(now int64) bool {
+	switch {
+	case v.overTCP():
+		return true
+	case v.link.heard != 0:
+		return v.link.overused(now)
+	}
+	return v.queues()
+}
+
 // queued is how many bytes wait for a viewer's connection; 0 over UDP.
 func (v *viewer) queued() int {
 	if p := v.session.path.Load(); p != nil && p.stream != nil {

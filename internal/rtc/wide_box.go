@@ -86,7 +86,7 @@ func (v *viewer) takeWide(plain []byte) []byte {
 // from wide on.
 func (v *viewer) noteSent(o *outbox, from int, wide uint16) {
 	if n := int(v.wide - wide); n > 0 {
-		v.link.note(wide, n, len(o.arena)-from, time.Now().UnixNano())
+		v.link.note(wide, n, len(o.arena)-from, o.at)
 	}
 }
 
