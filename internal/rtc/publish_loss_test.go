@@ -19,21 +19,31 @@ import (
 func (l *logReader) follow(k media.Kind, n int) (missing int) {
 	l.t.Helper()
 	have := map[int64]bool{}
-	least, most := int64(1<<62), int64(0)
-	for range n {
+	least, most, newest := int64(1<<62), int64(0), int64(0)
+	take := func() {
 		pk := l.next(k)
 		if have[pk.Seq] {
 			l.t.Fatalf("number %d comes twice", pk.Seq)
 		}
 		have[pk.Seq] = true
-		least, most = min(least, pk.Seq), max(most, pk.Seq)
+		least, most, newest = min(least, pk.Seq), max(most, pk.Seq), max(newest, pk.Arrived)
 	}
-	for seq := least; seq < most-100; seq++ {
-		if !have[seq] {
-			missing++
+	for range n {
+		take()
+	}
+	end, until := most-100, newest+int64(2*gapLife)
+	for {
+		missing = 0
+		for seq := least; seq < end; seq++ {
+			if !have[seq] {
+				missing++
+			}
 		}
+		if missing == 0 || newest > until {
+			return missing
+		}
+		take()
 	}
-	return missing
 }
 
 // What gets lost on the way up is asked for and comes, by RTX: 5 % both ways.
