@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -200,6 +201,7 @@ func (f *Feed) render(frame *media.Frame) {
 	if !f.placed {
 		f.placed, f.base = true, frame.DTS-feedStart
 	}
+	f.say(frame)
 	kind := frame.Track.Kind
 	if c := f.configs[kind]; c == nil || c.track != frame.Track {
 		f.configs[kind] = f.newConfig(frame.Track, timestamp(frame.DTS, f.base))
@@ -218,6 +220,15 @@ func (f *Feed) render(frame *media.Frame) {
 		pieces: pieces, size: Length(pieces), at: frame.DTS, kind: kind, configs: f.configs,
 		key: frame.Key && (video || f.configs[media.Video] == nil),
 	}, f.goesNow(video))
+}
+
+// say renders what the publisher has said before frame. It goes out with that.
+func (f *Feed) say(frame *media.Frame) {
+	for _, body := range frame.Scripts {
+		if b := f.renderer.Script(body, timestamp(frame.DTS, f.base)); b != nil {
+			f.log.append(entry{pieces: net.Buffers{b}, size: len(b), at: frame.DTS, script: true, configs: f.configs}, false)
+		}
+	}
 }
 
 // newConfig renders the configuration of t. Tracks that cannot be sent, or whose
@@ -239,7 +250,7 @@ func (f *Feed) prelude(without [2]bool) []byte {
 	if without[media.Audio] {
 		audio = nil
 	}
-	return f.renderer.Prelude(video, audio)
+	return f.renderer.Prelude(video, audio, f.source.Description())
 }
 
 // timestamp converts t to milliseconds since base, modulo 2^32.

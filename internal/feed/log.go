@@ -28,6 +28,7 @@ type entry struct {
 	size    int        // of all pieces
 	at      media.Time // DTS
 	kind    media.Kind
+	script  bool // it is of no kind, for all viewers
 	key     bool // a viewer can begin here
 	configs [2]*config
 }

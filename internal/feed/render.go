@@ -15,8 +15,12 @@ import (
 type Renderer interface {
 	// Carries says whether t, which may be nil, can be sent.
 	Carries(t *media.Track) bool
-	// Prelude is what every viewer gets first. Either track may be nil.
-	Prelude(video, audio *media.Track) []byte
+	// Prelude is what every viewer gets first. Either track may be nil. more is what
+	// the publisher has said besides.
+	Prelude(video, audio *media.Track, more media.Metadata) []byte
+	// Script is one of a frame's Scripts, with the given timestamp in
+	// milliseconds; nil where the protocol has no such thing.
+	Script(body []byte, at uint32) []byte
 	// Config is what a decoder is told about t before its frames, with the
 	// given timestamp in milliseconds. It fails when t's parameters are missing.
 	Config(t *media.Track, at uint32) ([]byte, error)

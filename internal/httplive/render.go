@@ -14,9 +14,11 @@ type renderer struct{}
 
 func (renderer) Carries(t *media.Track) bool { return flv.Carries(t) }
 
-func (renderer) Prelude(video, audio *media.Track) []byte {
-	return flv.AppendMetadata(flv.AppendFileHeader(nil, video, audio), video, audio, 0)
+func (renderer) Prelude(video, audio *media.Track, more media.Metadata) []byte {
+	return flv.AppendDescription(flv.AppendFileHeader(nil, video, audio), video, audio, more, 0)
 }
+
+func (renderer) Script(body []byte, at uint32) []byte { return flv.AppendScript(nil, body, at) }
 
 func (renderer) Config(t *media.Track, at uint32) ([]byte, error) {
 	return flv.AppendConfig(nil, t, at)

@@ -73,7 +73,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 		s.mu.Unlock()
 		return nil, ErrTaken
 	}
-	s.publisher = p
+	s.publisher, s.description = p, media.Metadata{}
 	p.continues = s.lastArrived != 0
 	if !s.supplied() {
 		s.stay()
@@ -111,6 +111,17 @@ func (p *Publisher) Announce(video, audio *media.Track) {
 	if !s.announced {
 		s.announced = true
 		close(s.ready)
+	}
+}
+
+// Describe says what the stream is besides its tracks. It replaces what was said
+// before, and ends with the publisher.
+func (p *Publisher) Describe(m media.Metadata) {
+	s := p.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher == p {
+		s.description = m
 	}
 }
 

@@ -45,6 +45,14 @@ func (r *Reader) Tracks() (video, audio *media.Track) {
 	return s.video, s.audio
 }
 
+// Description returns what the publisher has said of the stream besides its tracks.
+func (r *Reader) Description() media.Metadata {
+	s := r.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.description
+}
+
 // Ended is closed when the stream has ended for good; Err then says why.
 func (r *Reader) Ended() <-chan struct{} { return r.stream.ended }
 

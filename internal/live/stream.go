@@ -26,6 +26,7 @@ type stream struct {
 	err           error
 	announced     bool
 	video, audio  *media.Track
+	description   media.Metadata
 	publisher     *Publisher
 	last          media.Time // latest decode time of any track
 	lastOf        [2]media.Time

@@ -20,6 +20,10 @@ type Frame struct {
 	Discardable bool
 	// Discontinuity marks the first frame after a change of publisher.
 	Discontinuity bool
+	// Scripts are what the publisher has said between the frame before and this
+	// one, in order: each the body of an FLV script tag (FLV 10.1 annex E.4.4), a
+	// name and values in AMF0. Few frames have any.
+	Scripts [][]byte
 	// Data is, for H264 and H265, NAL units each behind a 4-byte big-endian
 	// length, parameter sets and access unit delimiters left out; for AV1 a
 	// temporal unit of units with sizes, without delimiter; for VP9 one frame; for AAC one raw

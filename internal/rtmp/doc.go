@@ -2,7 +2,7 @@
 // client that publishes.
 //
 //	socket ─► handshake ─► chunks ─► commands: connect, createStream, publish, play ─► Admission
-//	                             └─► audio, video, onMetaData ─► tracks, timeline ─► live.Publisher
+//	                             └─► audio, video, data ─► tracks, timeline ─► live.Publisher
 //	socket ◄─ feed.Conn ◄─ feed.Viewer ◄─ feed.Feed: chunks, rendered once for all players
 //
 // Handshake and AMF0 are gortmplib's. The exchange of commands is our own, since

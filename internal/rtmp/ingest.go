@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bluenviron/gortmplib/pkg/amf0"
+
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -34,6 +36,7 @@ type ingest struct {
 	audio    audioTrack
 	promised [2]bool // by the metadata
 	promises bool    // there was metadata
+	scripts  scripts
 
 	announced [2]*media.Track
 	ready     bool
@@ -59,7 +62,7 @@ func (in *ingest) message(m rtmpchunk.Message, now time.Time) error {
 	case rtmpchunk.TypeAudio:
 		f, err = in.audioFrame(m.Body)
 	default:
-		in.metadata(m)
+		in.data(m)
 	}
 	var codec *flv.CodecError
 	if errors.As(err, &codec) {
@@ -150,6 +153,9 @@ func (in *ingest) write(f *media.Frame, timestamp uint32, now time.Time) error {
 	}
 	in.announce(dts)
 	in.frames[f.Track.Kind]++
+	if f.Track.Kind == media.Video || in.video.track == nil { // sound may be converted
+		f.Scripts = in.scripts.take()
+	}
 	if err := in.publisher.Write(f); err != nil {
 		return fmt.Errorf("write frame: %w", err)
 	}
@@ -182,17 +188,6 @@ func (in *ingest) complete(tracks [2]*media.Track) bool {
 	return in.promises
 }
 
-// metadata notes which tracks onMetaData promises. It is a hint: what cannot be
-// read is passed over.
-func (in *ingest) metadata(m rtmpchunk.Message) {
-	promised, ok := promises(m)
-	if !ok {
-		in.drop(reason.UnsupportedMsg)
-		return
-	}
-	in.promises, in.promised = promised != [2]bool{}, promised
-}
-
 // promises returns which kinds of tracks an onMetaData names, by kind; ok is false
 // where it is none.
 func promises(m rtmpchunk.Message) (promised [2]bool, ok bool) {
@@ -207,9 +202,13 @@ func promises(m rtmpchunk.Message) (promised [2]bool, ok bool) {
 	if !ok || values[0] != "onMetaData" {
 		return promised, false
 	}
+	return promisedBy(about), true
+}
+
+func promisedBy(about amf0.Object) [2]bool {
 	_, video := about.Get("videocodecid")
 	_, audio := about.Get("audiocodecid")
-	return [2]bool{media.Video: video, media.Audio: audio}, true
+	return [2]bool{media.Video: video, media.Audio: audio}
 }
 
 // noteEmpty counts a message without media, if there was something in it.

@@ -31,8 +31,12 @@ func (r renderer) Carries(t *media.Track) bool {
 }
 
 // Prelude tells what is to come.
-func (renderer) Prelude(video, audio *media.Track) []byte {
-	return cutTags(flv.AppendMetadata(nil, video, audio, 0))
+func (renderer) Prelude(video, audio *media.Track, more media.Metadata) []byte {
+	return cutTags(flv.AppendDescription(nil, video, audio, more, 0))
+}
+
+func (renderer) Script(body []byte, at uint32) []byte {
+	return cutTags(flv.AppendScript(nil, body, at))
 }
 
 func (renderer) Config(t *media.Track, at uint32) ([]byte, error) {

@@ -17,7 +17,9 @@ func (*renderer) Fresh() feed.Renderer { return &renderer{mux: ts.NewMuxer()} }
 func (*renderer) Carries(t *media.Track) bool { return ts.Carries(t) }
 
 // Prelude is empty: tables come with the first frame.
-func (*renderer) Prelude(_, _ *media.Track) []byte { return nil }
+func (*renderer) Prelude(_, _ *media.Track, _ media.Metadata) []byte { return nil }
+
+func (*renderer) Script([]byte, uint32) []byte { return nil }
 
 // Config has no bytes of its own: the next frame brings tables and parameters.
 func (r *renderer) Config(t *media.Track, _ uint32) ([]byte, error) { return []byte{}, r.mux.Set(t) }

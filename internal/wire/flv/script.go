@@ -19,6 +19,12 @@ const (
 // AppendMetadata appends the script tag "onMetaData" with what is known of the
 // tracks; either may be nil.
 func AppendMetadata(b []byte, video, audio *media.Track, at uint32) []byte {
+	return AppendDescription(b, video, audio, media.Metadata{}, at)
+}
+
+// AppendDescription is AppendMetadata with what the publisher has said besides: of
+// more, no member may be one that Describes names.
+func AppendDescription(b []byte, video, audio *media.Track, more media.Metadata, at uint32) []byte {
 	var m properties
 	if Carries(video) {
 		m.number("width", float64(video.Width))
@@ -32,11 +38,23 @@ func AppendMetadata(b []byte, video, audio *media.Track, at uint32) []byte {
 		m.boolean("stereo", audio.Channels > 1)
 	}
 	body := amfText([]byte{amfString}, "onMetaData")
-	body = binary.BigEndian.AppendUint32(append(body, amfECMAArray), m.count)
-	body = append(body, m.b...)
+	body = binary.BigEndian.AppendUint32(append(body, amfECMAArray), m.count+more.Count)
+	body = append(append(body, m.b...), more.Members...)
 	body = append(body, 0, 0, amfObjectEnd)
 	return appendTag(b, tagScript, at, body)
 }
+
+// Describes says whether AppendMetadata writes a member of the given name itself.
+func Describes(name string) bool {
+	switch name {
+	case "width", "height", "videocodecid", "audiocodecid", "audiosamplerate", "audiosamplesize", "stereo":
+		return true
+	}
+	return false
+}
+
+// AppendScript appends a script tag with the given body.
+func AppendScript(b, body []byte, at uint32) []byte { return appendTag(b, tagScript, at, body) }
 
 // videoCodecID is the number of the codec, or the FourCC as a number.
 func videoCodecID(c media.Codec) float64 {
