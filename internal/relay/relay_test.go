@@ -1,0 +1,215 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"go.uber.org/goleak"
+
+	"millrace/internal/catalog"
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	name    = live.Name{Domain: "d", App: "live", Stream: "s"}
+	picture = &media.Track{Kind: media.Video, Codec: media.H264}
+)
+
+func frame(n int) *media.Frame {
+	at := media.Time(n) * 40e6
+	return &media.Frame{Track: picture, DTS: at, PTS: at, Key: n%25 == 0, Data: []byte{byte(n)}}
+}
+
+func value(t *testing.T, c prometheus.Counter) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
+}
+
+// source is an Origin that gives away frames and then waits, or ends.
+type source struct {
+	left  int
+	ends  bool
+	leave chan struct{}
+	once  sync.Once
+	next  int
+}
+
+func (s *source) Next() (*media.Frame, error) {
+	if s.next < s.left {
+		s.next++
+		return frame(s.next - 1), nil
+	}
+	if s.ends {
+		return nil, io.EOF
+	}
+	<-s.leave
+	return nil, errors.New("closed")
+}
+func (s *source) Promised() (video, audio, known bool) { return true, false, true }
+func (s *source) Close() error                         { s.once.Do(func() { close(s.leave) }); return nil }
+
+// fetching is a hub that pulls from fakes.
+func fetching(open Play, from ...string) (*live.Hub, *Puller, *Metrics) {
+	m := NewMetrics(prometheus.NewRegistry())
+	hub := live.NewHub(live.Options{})
+	p := NewPuller(Config{
+		Pulls: []Pull{{Domain: "d", Stream: "live/*", From: from}}, Ways: Ways{Play: map[string]Play{"rtmp": open}},
+		Admit: func(live.Name) error { return nil },
+	}, hub, slog.New(slog.DiscardHandler), m)
+	hub.AddSupplier(p)
+	return hub, p, m
+}
+
+// TestSilentSource wants a source that sends nothing any more to make way for the
+// next one, and viewers to stay.
+func TestSilentSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		hub, _, m := fetching(func(_ context.Context, url string) (Origin, error) {
+			asked = append(asked, url)
+			return &source{left: 50, leave: make(chan struct{})}, nil
+		}, "rtmp://a/{app}/{stream}", "rtmp://b/x/y")
+		defer hub.Close()
+		r, err := hub.Subscribe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		last, jumped := media.Time(0), false
+		for range 75 {
+			f, err := r.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.DTS < last {
+				t.Fatalf("back from %v to %v", last, f.DTS)
+			}
+			last, jumped = f.DTS, jumped || f.Discontinuity
+		}
+		if len(asked) != 2 || asked[0] != "rtmp://a/live/s" || asked[1] != "rtmp://b/x/y" || !jumped {
+			t.Errorf("asked %q, marked %v", asked, jumped)
+		}
+		if n := value(t, m.pullsClosed.WithLabelValues("rtmp", string(reason.IdleTimeout))); n != 1 {
+			t.Errorf("%v ends counted", n)
+		}
+	})
+}
+
+// TestDeadSources wants a viewer told at once, the sources not asked again for
+// each viewer, and a stream that was there to end when its sources stay away.
+func TestDeadSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, alive := 0, false
+		hub, _, _ := fetching(func(context.Context, string) (Origin, error) {
+			if asked++; !alive {
+				return nil, &failure{reason.Refused, errors.New("no")}
+			}
+			alive = false
+			return &source{left: 10, ends: true, leave: make(chan struct{})}, nil
+		}, "rtmp://a/live/s")
+		defer hub.Close()
+		for range 10 {
+			_, err := hub.Subscribe(t.Context(), name)
+			var denied *catalog.Denied
+			if !errors.As(err, &denied) || denied.Reason != reason.Refused {
+				t.Fatalf("told %v", err)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+		<-time.After(time.Second)
+		alive = true
+		r, err := hub.Subscribe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		<-r.Ended()
+		if !errors.Is(r.Err(), live.ErrEnded) || asked > 12 {
+			t.Errorf("ended by %v after %d tries", r.Err(), asked)
+		}
+	})
+}
+
+// sluggish is a Target that takes nothing until it is let.
+type sluggish struct {
+	let, leave chan struct{}
+	got        []*media.Frame
+}
+
+func (s *sluggish) Announce(_, _ *media.Track) error { return nil }
+func (s *sluggish) Write(f *media.Frame) error {
+	<-s.let
+	s.got = append(s.got, f)
+	return nil
+}
+func (s *sluggish) Listen() error { <-s.leave; return nil }
+func (s *sluggish) Close() error  { close(s.leave); return nil }
+
+// TestSlowTarget wants a target that takes nothing to hold nobody up, and to go on
+// at a key frame.
+func TestSlowTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := &sluggish{let: make(chan struct{}), leave: make(chan struct{})}
+		m := NewMetrics(prometheus.NewRegistry())
+		hub := live.NewHub(live.Options{Linger: time.Second})
+		p := NewPusher(Config{
+			Pushes: []Push{{Domain: "d", Stream: "live/s", To: []string{"rtmp://a/b/c"}, Opus: true}},
+			Ways:   Ways{Publish: map[string]Publish{"rtmp": func(context.Context, string) (Target, error) { return target, nil }}},
+		}, hub, slog.New(slog.DiscardHandler), m)
+		hub.OnPublish(p.Published)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		pub, err := hub.Publish(name, "test", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pub.Announce(picture, nil)
+		began := time.Now()
+		for n := range 250 {
+			if err := pub.Write(frame(n)); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(40 * time.Millisecond)
+		}
+		if d := time.Since(began); d != 10*time.Second {
+			t.Errorf("the publisher took %v", d)
+		}
+		close(target.let)
+		synctest.Wait()
+		pub.Close(reason.ClosedByPeer)
+		<-time.After(5 * time.Second) // the stream ends, and the push with it
+		if len(target.got) < 3 || len(target.got) > 150 || !target.got[1].Key {
+			t.Errorf("%d frames were sent", len(target.got))
+		}
+		if n := value(t, m.skipped.WithLabelValues(string(reason.SkipAge))) + value(t, m.skipped.WithLabelValues(string(reason.SkipOverrun))); n < 100 {
+			t.Errorf("%v frames are counted as skipped", n)
+		}
+		if n := value(t, m.pushesClosed.WithLabelValues("rtmp", string(reason.StreamEnded))); n != 1 {
+			t.Errorf("%v ends counted", n)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		hub.Close()
+	})
+}
