@@ -19,16 +19,16 @@ const inPage = 250; // the same as a page sees and hears it, whose clocks are co
 let dir, file, original;
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'millrace-matrix-'));
-  file = await metronomeFile(dir, 100);
+  file = await metronomeFile(dir, 12);
   original = await examine(file);
 });
 after(() => rm(dir, { recursive: true, force: true }));
 
-/** ffmpeg sends the file as it is. */
+/** ffmpeg sends the file as it is, again and again. */
 const send = (format, url) => async (bench, links) => {
   const program = bench.run('publisher', ffmpeg, [
     '-hide_banner', '-loglevel', 'warning', '-nostdin', '-progress', 'pipe:1', '-stats_period', '0.2',
-    '-re', '-i', file, '-c', 'copy', '-f', format, url(links),
+    '-re', '-stream_loop', '-1', '-i', file, '-c', 'copy', '-f', format, url(links),
   ]);
   await until('ffmpeg publishes', () => /frame=\s*[1-9]/.test(program.log));
 };
@@ -158,8 +158,16 @@ function checkRecording({ name, video, audio, apart }, source, before) {
   if (source === 'WHIP') return; // what the browser has made is not known
   for (const kind of ['video', 'audio']) {
     const got = { video, audio }[kind].units;
-    const from = original[kind].units.indexOf(got[0]);
-    const other = got.findIndex((unit, i) => from < 0 || unit !== original[kind].units[from + i]);
+    const sent = original[kind].units;
+    // When the file begins again, ffmpeg leaves out the first unit of sound, the encoder's delay.
+    const again = kind === 'audio' ? 1 : 0;
+    const from = sent.indexOf(got[0]);
+    let at = from;
+    const other = got.findIndex((unit) => {
+      if (unit !== sent[at]) return true;
+      at = at + 1 < sent.length ? at + 1 : again;
+      return false;
+    });
     assert.equal(other, -1, `unit ${other} of ${got.length} of ${kind} is not what was sent, from unit ${from} on`);
   }
 }
