@@ -1,9 +1,11 @@
 package node
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"millrace/internal/catalog"
 )
@@ -20,6 +22,29 @@ func (n *node) exportCatalog(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/yaml")
 	_, _ = w.Write(b)
+}
+
+// auditShown is how many changes are shown unless a request says otherwise.
+const auditShown = 200
+
+// audit lists the newest changes of the catalog: who, when, what was before and
+// is after, without secrets.
+func (n *node) audit(w http.ResponseWriter, r *http.Request) {
+	most := auditShown
+	if s := r.FormValue("limit"); s != "" {
+		var err error
+		if most, err = strconv.Atoi(s); err != nil || most < 1 {
+			http.Error(w, "limit is a number from 1", http.StatusBadRequest)
+			return
+		}
+	}
+	all, err := n.catalog.Audit(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(all[:min(most, len(all))])
 }
 
 // importCatalog replaces the whole catalog by the one in the body.

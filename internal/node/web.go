@@ -134,6 +134,7 @@ func adminMux(n *node) http.Handler {
 	inside := http.NewServeMux()
 	inside.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
 	inside.HandleFunc("GET "+datadir.CatalogPath, n.exportCatalog)
+	inside.HandleFunc("GET /api/audit", n.audit)
 	inside.HandleFunc("PUT "+datadir.CatalogPath, n.importCatalog)
 	inside.HandleFunc("GET /debug/pprof/", pprof.Index)
 	inside.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
