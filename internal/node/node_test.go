@@ -243,7 +243,7 @@ func TestAdminPortWantsItsToken(t *testing.T) {
 	if res, body := ask(t, http.MethodGet, admin+"/healthz", "", ""); res.StatusCode != 200 || body != "ok\n" {
 		t.Errorf("/healthz: %s %q", res.Status, body)
 	}
-	for _, path := range []string{"/metrics", "/debug/pprof/", "/viewers", "/api/viewers"} {
+	for _, path := range []string{"/metrics", "/debug/pprof/", "/viewers", "/api/viewers", "/api/audit?limit=5"} {
 		if res, _ := ask(t, http.MethodGet, admin+path, "", ""); res.StatusCode != 401 {
 			t.Errorf("%s without a token: %s", path, res.Status)
 		}

@@ -1,0 +1,51 @@
+package node
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/internal/control"
+)
+
+// A publisher that is forbidden is cut over each protocol, and refused after;
+// whoever changed the catalog.
+func TestForbiddenIsCutOverEachProtocol(t *testing.T) {
+	n := serveNode(t, nil)
+	ffmpeg(t, n.links(t, "rtmp").Publish.RTMP)
+	ffmpeg(t, n.srtURL(t, "srt"))
+	sender(t).join(t, n.links(t, "whip").Publish.WHIP)
+	for _, stream := range []string{"rtmp", "srt", "whip"} {
+		n.live(t, stream)
+	}
+	online := func(stream string) bool {
+		return len(n.control.Online(func(p *control.Publication) bool { return p.Stream == stream })) > 0
+	}
+	for _, stream := range []string{"rtmp", "srt", "whip"} {
+		if !online(stream) {
+			t.Errorf("%s is not in the list", stream)
+		}
+		began := time.Now()
+		if err := n.catalog.BlockStream(t.Context(), "test", "push.localhost", "live", stream, began.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		await(t, stream+" to be cut", func() bool { return !online(stream) })
+		t.Logf("%s was cut after %v", stream, time.Since(began))
+	}
+	for _, s := range n.hub.Stats() {
+		if s.Publishing {
+			t.Errorf("%s is published", s.Name)
+		}
+	}
+	await(t, "the sessions' ends", func() bool { return strings.Count(n.log.String(), "reason=kicked") >= 5 })
+	res, body := ask(t, http.MethodPost, n.links(t, "whip").Publish.WHIP, "application/sdp", captured(t, "whip-n-M.sdp"))
+	if res.StatusCode != http.StatusForbidden || !strings.Contains(body, "forbidden") {
+		t.Errorf("back again: %s %s", res.Status, body)
+	}
+	for _, p := range n.control.History(func(*control.Publication) bool { return true }) {
+		if p.Reason != "kicked" || p.Ended.IsZero() || p.Domain != "push.localhost" {
+			t.Errorf("history: %+v", p)
+		}
+	}
+}
