@@ -3,11 +3,19 @@ package rtmp
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"millrace/internal/catalog"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -117,4 +125,40 @@ func TestClientListens(t *testing.T) {
 	must(t, c.Announce(small, nil), c.Write(picture(small, 0, idr)), c.Close())
 	<-heard
 	w.ended(reason.ClosedByPeer)
+}
+
+// TestOverTLS publishes and plays by rtmps:// URLs, to a server whose certificate is
+// known, and not to one whose certificate is not.
+func TestOverTLS(t *testing.T) {
+	w := run(t, unhurried)
+	known := httptest.NewTLSServer(nil)
+	defer known.Close()
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	s := New(unhurried, admission{w.admit, w.play}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- s.Serve(ctx, tls.NewListener(plain, &tls.Config{Certificates: known.TLS.Certificates, MinVersion: tls.VersionTLS12}), catalog.RTMPS)
+	}()
+	defer func() { cancel(); must(t, <-served) }()
+	url := "rtmps://" + plain.Addr().String() + "/live/s"
+	if _, err := (Dialer{}).Publish(t.Context(), url); err == nil {
+		t.Error("a certificate that nobody knows is trusted")
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(known.Certificate())
+	d := Dialer{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	c, err := d.Publish(t.Context(), url)
+	must(t, err)
+	must(t, c.Announce(small, nil), c.Write(picture(small, 0, idr)))
+	w.reader("s")
+	p, err := d.Play(t.Context(), url)
+	must(t, err)
+	f, err := p.Next()
+	must(t, err)
+	if !f.Key || !bytes.Equal(f.Data, picture(small, 0, idr).Data) {
+		t.Errorf("got %+v", f)
+	}
+	must(t, p.Close(), c.Close())
 }

@@ -173,12 +173,13 @@ func (l *line) note(err error) {
 	}
 }
 
-// hangUp ends the connection, and sees to it that the goroutine that reads its
-// socket ends: it waits until somebody asks.
+// hangUp ends the connection, and sees to it that the library's goroutine that
+// reads the socket ends: where it came too late for Close it waits until somebody
+// asks. Which of the two it was, nobody says.
 func (l *line) hangUp() {
 	_ = l.Conn.Close()
 	b := make([]byte, message)
-	for range 400 {
+	for range 50 {
 		_, _ = l.Read(b)
 		if l.over.Load() {
 			return
