@@ -37,6 +37,9 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 		if name = p.Name; name == "" {
 			name = d.Name + "-" + s.now().UTC().Format("20060102T150405")
 		}
+		if err := s.mayUse(by, d, name); err != nil {
+			return nil, err
+		}
 		if err := s.upload(ctx, by, name, p); err != nil {
 			return nil, err
 		}
@@ -45,6 +48,17 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 		d.Certificate = name
 		return nil
 	}))
+}
+
+// mayUse keeps keys of one domain from the certificates of others: from
+// replacing them, and from being served with them.
+func (s *Server) mayUse(by caller, d *catalog.Domain, name string) error {
+	snapshot := s.catalog.Snapshot()
+	key := snapshot.AccessKey(string(by))
+	if key != nil && key.Scope != catalog.OneDomain || snapshot.Certificate(name) == nil || d.Certificate == name {
+		return nil
+	}
+	return &Error{http.StatusForbidden, "Forbidden.Domain", "The certificate " + quote(name) + " is not that of the domain of this access key."}
 }
 
 func (s *Server) upload(ctx context.Context, by caller, name string, p setCertificate) error {

@@ -2,15 +2,21 @@ package openapi
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"encoding/xml"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -219,6 +225,20 @@ func TestScopes(t *testing.T) {
 	w.want(t, w.v1(mine, http.MethodPost, "BatchDeleteLiveDomainConfigs", "DomainNames", "push.a.test, push.b.test", "FunctionNames", "aliauth"), 403, "Forbidden.Domain", "")
 	w.want(t, w.v1(mine, http.MethodGet, "DescribeLiveUserDomains"), 403, "Forbidden.Domain", "must name it")
 	w.want(t, w.v1(mine, http.MethodGet, "DescribeLiveCertificateDetail", "CertName", "any"), 403, "Forbidden.Domain", "")
+	chain, private := certificate(t)
+	upload := []string{"DomainName", "push.b.test", "SSLProtocol", "on", "CertName", "theirs", "SSLPub", chain, "SSLPri", private}
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveDomainCertificate", upload...), 200, "", "")
+	upload[1] = "push.a.test"
+	for _, force := range []string{"0", "1"} {
+		w.want(t, w.v1(mine, http.MethodPost, "SetLiveDomainCertificate", append(upload, "ForceSet", force)...), 403, "Forbidden.Domain", "theirs")
+	}
+	w.want(t, w.v1(mine, http.MethodPost, "SetLiveDomainCertificate", "DomainName", "push.a.test", "SSLProtocol", "on", "CertName", "theirs"), 403, "Forbidden.Domain", "")
+	upload[5] = "mine"
+	for range 2 { // its own it may set again
+		w.want(t, w.v1(mine, http.MethodPost, "SetLiveDomainCertificate", append(upload, "ForceSet", "1")...), 200, "", "")
+	}
+	w.want(t, w.v1(mine, http.MethodPost, "StartLiveDomain", "DomainName", "push.a.test"), 200, "", "")
+	w.want(t, w.v1(mine, http.MethodPost, "StopLiveDomain", "DomainName", "push.a.test"), 200, "", "")
 	trail, err := w.catalog.Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -226,6 +246,26 @@ func TestScopes(t *testing.T) {
 	if e := trail[0]; e.By != mine.ID || e.Key != "domain/push.a.test" || !strings.Contains(string(e.Before), `"online"`) || !strings.Contains(string(e.After), `"offline"`) {
 		t.Errorf("audit: %+v", e)
 	}
+}
+
+// certificate is one that nobody has signed, with its key.
+func certificate(t *testing.T) (chain, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"push.b.test"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
 
 func TestXML(t *testing.T) {
