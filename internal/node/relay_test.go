@@ -60,6 +60,7 @@ func (r *running) awaitLog(t *testing.T, parts ...string) {
 }
 
 func TestPull(t *testing.T) {
+	t.Parallel()
 	origin := open(t)
 	ffmpeg(t, origin.rtmpURL("/live/s"))
 	origin.live(t, "s")
@@ -171,6 +172,7 @@ func (r *record) has(f *media.Frame) bool {
 
 // TestPullFailsOver has a dead source before one that lives.
 func TestPullFailsOver(t *testing.T) {
+	t.Parallel()
 	origin := open(t)
 	ffmpeg(t, origin.rtmpURL("/live/s"))
 	origin.live(t, "s")
@@ -215,6 +217,7 @@ func TestPullRefusals(t *testing.T) {
 // TestPullAlways wants a permanent pull to be there unasked, and back after its
 // source was away.
 func TestPullAlways(t *testing.T) {
+	t.Parallel()
 	origin := open(t)
 	kill := ffmpeg(t, origin.rtmpURL("/live/s"))
 	origin.live(t, "s")
@@ -233,6 +236,7 @@ func TestPullAlways(t *testing.T) {
 // TestPush publishes to one node, which publishes to another, which goes away and
 // comes back.
 func TestPush(t *testing.T) {
+	t.Parallel()
 	for _, proto := range []string{"rtmp", "srt"} {
 		t.Run(proto, func(t *testing.T) {
 			t.Parallel()
