@@ -25,7 +25,7 @@ func TestPublish(t *testing.T) {
 	w := run(t, Config{})
 	c := w.dial("live/s?auth_key=" + token)
 	must(t, c.Announce(small, stereo), c.Write(picture(small, 5000, idr, idr)), c.Write(sound(stereo, 5000, "sound")), c.Write(picture(small, 5040, pic)))
-	want := catalog.Request{Protocol: catalog.RTMP, Host: w.addr, App: "live", Stream: "s", Path: "/live/s", AuthKey: token, RemoteAddr: c.net.LocalAddr().String()}
+	want := catalog.Request{Protocol: catalog.RTMP, Host: w.addr, App: "live", Stream: "s", Path: "/live/s", AuthKey: token, Query: "auth_key=" + token, RemoteAddr: c.net.LocalAddr().String()}
 	if got := w.lastRequest(); got != want {
 		t.Fatalf("asked for %+v", got)
 	}
