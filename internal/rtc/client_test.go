@@ -29,6 +29,7 @@ type client struct {
 	reports chan rtcp.Packet
 	dtls    chan webrtc.DTLSTransportState
 	ssrc    chan ssrcOf
+	sorts   bool // the packets of a frame: their publisher's may be overtaken on the way here
 }
 
 type ssrcOf struct {

@@ -68,7 +68,7 @@ func (in *ingest) onRTP(b []byte, now moment) bool {
 		return true
 	}
 	src.layer.tally.count(ext, len(b))
-	in.take(src.layer, h, ext, payload, now)
+	in.take(src.layer, h, ext, payload, now, false)
 	return true
 }
 
@@ -142,11 +142,12 @@ func (in *ingest) repeated(src *source, h *rtp.Header, payload []byte, now momen
 	}
 	ext := l.have.extend(uint16(payload[0])<<8 | uint16(payload[1]))
 	h.PayloadType = l.track.source.PT
-	in.take(l, h, ext, payload[2:], now)
+	in.take(l, h, ext, payload[2:], now, true)
 }
 
-// take takes a layer's packet with number seq, which came by itself or again.
-func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now moment) {
+// take takes a layer's packet with number seq. repeated says that it came in a
+// repair stream; without one, who can tell goes by the time.
+func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now moment, repeated bool) {
 	if !l.have.fresh(seq) {
 		in.totals.duplicates++
 		in.drop(reason.Duplicate)
@@ -155,7 +156,7 @@ func (in *ingest) take(l *layer, h *rtp.Header, seq int64, payload []byte, now m
 	newest := !l.have.any || seq >= l.have.next
 	in.miss(l, seq, now.since)
 	l.have.take(seq)
-	if !newest && l.gaps.close(seq, now.since, in.roundTrip.Load()) {
+	if asked := !newest && l.gaps.close(seq, now.since, in.roundTrip.Load()); asked || repeated && !newest {
 		in.totals.recovered++
 		in.metrics.Recovered.Inc()
 	}

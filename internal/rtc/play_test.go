@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,13 +37,15 @@ func nals(t testing.TB, packets []received) [][]byte {
 func (c *client) frame() []received {
 	c.t.Helper()
 	var run []received
-	for {
+	for marked := false; !marked || c.sorts && int(run[len(run)-1].SequenceNumber-run[0].SequenceNumber) != len(run)-1; {
 		p := c.nextOf(media.Video)
 		run = append(run, p)
-		if p.Marker {
-			return run
+		marked = marked || p.Marker
+		if c.sorts {
+			slices.SortFunc(run, func(a, b received) int { return int(int16(a.SequenceNumber - b.SequenceNumber)) })
 		}
 	}
+	return run
 }
 
 // picture is what the client decodes of one frame.
