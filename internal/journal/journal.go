@@ -183,15 +183,7 @@ func (j *Journal[T]) write(ctx context.Context) error {
 		if value == nil && k.revision == 0 {
 			continue // dropped before it was ever written
 		}
-		rev, err := j.store.Put(ctx, keyOf(k.ID), value, k.revision)
-		if errors.Is(err, catalog.ErrConflict) {
-			// An earlier write came through although its answer did not, or the
-			// entry has aged away.
-			e, gone := j.store.Get(ctx, keyOf(k.ID))
-			if k.revision = e.Revision; errors.Is(gone, catalog.ErrNotFound) {
-				k.revision = 0
-			}
-		}
+		rev, err := j.put(ctx, k, value)
 		if err != nil {
 			j.mu.Lock()
 			if _, newer := j.unsaved[k.ID]; !newer && len(j.unsaved) < j.options.Most {
@@ -202,6 +194,28 @@ func (j *Journal[T]) write(ctx context.Context) error {
 		}
 		k.revision = rev
 	}
+}
+
+// put writes a record, or deletes it where value is nil.
+func (j *Journal[T]) put(ctx context.Context, k *kept[T], value []byte) (rev uint64, err error) {
+	rev, err = j.store.Put(ctx, keyOf(k.ID), value, k.revision)
+	if !errors.Is(err, catalog.ErrConflict) {
+		return rev, err
+	}
+	// An earlier write came through although its answer did not, as when the
+	// node stops meanwhile, or the entry has aged away.
+	e, err := j.store.Get(ctx, keyOf(k.ID))
+	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		return 0, err
+	}
+	k.revision = e.Revision
+	if err != nil {
+		k.revision = 0
+	}
+	if value == nil && k.revision == 0 {
+		return 0, nil
+	}
+	return j.store.Put(ctx, keyOf(k.ID), value, k.revision)
 }
 
 // next takes one unsaved record and what is to be written of it, nil to delete.

@@ -126,3 +126,37 @@ func TestStoreFailsForAWhile(t *testing.T) {
 		}
 	})
 }
+
+// deaf is a store whose writes come through but are not answered when the
+// caller's context ends meanwhile.
+type deaf struct {
+	catalog.Store
+	began chan struct{}
+}
+
+func (d *deaf) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
+	rev, err := d.Store.Put(ctx, key, value, rev)
+	if _, last := ctx.Deadline(); last {
+		return rev, err
+	}
+	close(d.began)
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+// What is being written when the journal is to end is neither lost nor doubled.
+func TestEndsWhileItWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &deaf{Store: mem.New(), began: make(chan struct{})}
+		j := open(t, store, 100)
+		run(t, j, func() {
+			id := j.Add(note{"a"})
+			<-store.began
+			j.Change(id, func(n *note) { n.Text = "A" })
+			j.Add(note{"b"})
+		})
+		if got := texts(open(t, store.Store, 100)); got != "bA" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
