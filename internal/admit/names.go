@@ -10,7 +10,6 @@ import (
 // Sizes of what a client may ask for. A path of two names of the longest kind,
 // every byte percent-encoded, fits.
 const (
-	maxName    = 255
 	maxPath    = 2048
 	maxAuthKey = 512
 	maxHost    = 255 + len(":65535") // RFC 1035 section 2.3.4
@@ -20,9 +19,9 @@ const (
 // metrics and file systems: what passes here is safe in all of them.
 func checkNames(q catalog.Request) error {
 	switch {
-	case !isName(q.App, false):
+	case !catalog.IsName(q.App, false):
 		return denied(reason.BadName, "app name %s: want 1 to 255 letters, digits, - or _", quote(q.App))
-	case !isName(q.Stream, true):
+	case !catalog.IsName(q.Stream, true):
 		return denied(reason.BadName, "stream name %s: want 1 to 255 letters, digits, -, _ or, not first, a dot", quote(q.Stream))
 	case len(q.Host) > maxHost:
 		return denied(reason.BadRequest, "host name is longer than %d bytes", maxHost)
@@ -32,22 +31,6 @@ func checkNames(q catalog.Request) error {
 		return denied(reason.BadRequest, "auth_key is longer than %d bytes", maxAuthKey)
 	}
 	return nil
-}
-
-func isName(s string, dots bool) bool {
-	if s == "" || len(s) > maxName {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		case c == '.' && dots && i > 0:
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // quote shows a client's text back to it in printable ASCII and not at length.
