@@ -1,18 +1,20 @@
 package load
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // repair follows the video of a viewer that asks for what is missing, as
 // Chromium does: at once when a gap shows, and again after each round trip,
 // looked at every 20 ms, ten times at most. It tells when each access unit could
 // be decoded: when all its packets were there, and those of all pictures since
-// the key frame.
+// the key frame. What is missing before a key frame that is whole is waited for
+// as long as players may hold pictures back.
 type repair struct {
 	slots   [repairSlots]slot
-	highest int64 // extended sequence number; -1 before the first packet
-	cursor  int64 // the first packet of the next access unit
-	ready   int64 // when the picture before could be decoded
-	playing bool  // behind a key frame that could be decoded
+	highest int64     // extended sequence number; -1 before the first packet
+	rows    []stretch // oldest first; the last one is open
 	missing []absent
 	looked  int64  // when the repeats were last looked at
 	refresh int64  // when a key frame was last asked for, or the first packet came
@@ -37,7 +39,21 @@ const (
 	// patient is how long a viewer waits for a first key frame, and from one
 	// request for it to the next.
 	patient = int64(200e6)
+	// holds is how long a player may hold pictures back: as long as the server
+	// tells it to, at most.
+	holds = int64(400e6)
 )
+
+// stretch is a row of pictures that each need the one before: a group of pictures.
+type stretch struct {
+	cursor  int64 // the first packet of the next access unit
+	end     int64 // the next stretch begins there
+	ready   int64 // when the picture before could be decoded
+	playing bool  // behind a key frame that could be decoded
+	until   int64 // what has not come by then is not waited for
+}
+
+const open = math.MaxInt64
 
 // slot is a packet that has come.
 type slot struct {
@@ -72,11 +88,12 @@ func (r *repair) has(seq int64) *slot {
 func (r *repair) take(h header, payload []byte, at int64) {
 	seq := int64(h.seq)
 	if r.highest < 0 {
-		r.highest, r.cursor, r.refresh = seq-1, seq, at
+		r.highest, r.refresh = seq-1, at
+		r.rows = []stretch{{cursor: seq, end: open, until: open}}
 	} else {
 		seq = r.highest + int64(int16(h.seq-uint16(r.highest)))
 	}
-	if seq < r.cursor || seq <= r.highest-repairSlots || r.has(seq) != nil {
+	if seq < r.rows[0].cursor || seq <= r.highest-repairSlots || r.has(seq) != nil {
 		return
 	}
 	s := r.slot(seq)
@@ -118,7 +135,13 @@ func (r *repair) tick(now int64) {
 		return
 	}
 	r.looked = now
-	if r.highest >= 0 && !r.playing && now-r.refresh >= patient {
+	if r.highest < 0 {
+		return
+	}
+	for now >= r.rows[0].until {
+		r.leave()
+	}
+	if !r.rows[0].playing && now-r.refresh >= patient {
 		r.refresh = now
 		r.pli()
 	}
@@ -148,19 +171,25 @@ func (r *repair) want(now int64) {
 	}
 }
 
+// leave gives up what is missing of the oldest stretch, of which there is a later one.
+func (r *repair) leave() {
+	end := r.rows[0].end
+	r.missing = slices.DeleteFunc(r.missing, func(m absent) bool { return m.seq < end })
+	r.rows = slices.Delete(r.rows, 0, 1)
+}
+
 // advance tells of pictures that have become whole.
 func (r *repair) advance(seq int64) {
-	for {
-		end, st, last, whole := r.picture(r.cursor)
-		if !whole {
-			break
-		}
-		r.cursor = end + 1
-		r.show(st, last)
+	for i := range r.rows {
+		r.follow(&r.rows[i])
 	}
-	// A later key frame that is whole ends the waiting for what is before it.
+	for r.rows[0].cursor >= r.rows[0].end {
+		r.leave()
+	}
+	// A later key frame that is whole needs nothing that is before it.
+	last := &r.rows[len(r.rows)-1]
 	s := r.has(seq)
-	if s == nil || seq < r.cursor {
+	if s == nil || seq < last.cursor {
 		return
 	}
 	first := seq
@@ -174,12 +203,34 @@ func (r *repair) advance(seq int64) {
 		}
 		first--
 	}
-	if end, st, last, whole := r.picture(first); whole && st.key {
-		r.missing = slices.DeleteFunc(r.missing, func(m absent) bool { return m.seq < first })
-		r.cursor = end + 1
-		r.ready = 0
-		r.show(st, last)
-		r.advance(end + 1)
+	if first == last.cursor {
+		return
+	}
+	if _, st, _, whole := r.picture(first); whole && st.key {
+		last.end, last.until = first, s.at+holds
+		r.rows = append(r.rows, stretch{cursor: first, end: open, until: open})
+		if !r.rows[0].playing {
+			r.leave()
+		}
+		r.follow(&r.rows[len(r.rows)-1])
+	}
+}
+
+// follow tells of the pictures of a stretch that have become whole.
+func (r *repair) follow(s *stretch) {
+	for s.cursor < s.end {
+		end, st, last, whole := r.picture(s.cursor)
+		if !whole {
+			return
+		}
+		s.cursor = end + 1
+		if st.key {
+			s.playing, s.ready = true, 0
+		}
+		s.ready = max(s.ready, last)
+		if s.playing {
+			r.decodable(st, s.ready)
+		}
 	}
 }
 
@@ -199,15 +250,5 @@ func (r *repair) picture(first int64) (end int64, st stamp, last int64, whole bo
 		if s.marker {
 			return n, st, last, stamped
 		}
-	}
-}
-
-func (r *repair) show(st stamp, last int64) {
-	if st.key {
-		r.playing = true
-	}
-	r.ready = max(r.ready, last)
-	if r.playing {
-		r.decodable(st, r.ready)
 	}
 }

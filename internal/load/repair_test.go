@@ -110,6 +110,34 @@ func TestRepairBeginsAgainAtAKeyFrame(t *testing.T) {
 	}
 }
 
+// A key frame that is whole does not make what is missing before it undecodable:
+// that is asked for as long as a player may wait for it.
+func TestRepairWaitsBeforeAKeyFrame(t *testing.T) {
+	tr := newTrial()
+	tr.feed(0, tr.frame(true)...)
+	f, g := tr.frame(false), tr.frame(false)
+	tr.feed(33e6, f[1:]...)
+	tr.feed(66e6, g...)
+	tr.feed(99e6, tr.frame(true)...)
+	tr.feed(133e6, tr.frame(false)...)
+	if len(tr.shown) != 3 || tr.shown[1].number != 3 || tr.shown[2].at != 133e6 {
+		t.Fatalf("%+v", tr.shown)
+	}
+	tr.feed(150e6, f[0])
+	if len(tr.shown) != 5 || tr.shown[3].number != 1 || tr.shown[3].at != 150e6 || tr.shown[4].number != 2 || len(tr.rows) != 1 {
+		t.Fatalf("%+v, %+v", tr.shown, tr.rows)
+	}
+	late := tr.frame(false)
+	tr.feed(166e6, late[1:]...)
+	tr.feed(200e6, tr.frame(true)...)
+	for at := int64(200e6); at <= 600e6; at += 1e6 {
+		tr.tick(at)
+	}
+	if tr.feed(601e6, late[0]); len(tr.shown) != 6 || len(tr.missing) != 0 || len(tr.rows) != 1 {
+		t.Errorf("%+v, missing %v, %+v", tr.shown, tr.missing, tr.rows)
+	}
+}
+
 // Who has no beginning asks for a key frame.
 func TestRepairAsksForABeginning(t *testing.T) {
 	tr := newTrial()
