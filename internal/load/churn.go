@@ -124,6 +124,7 @@ func (c *churn) mark(ctx context.Context) mark {
 }
 
 func (c *churn) run(ctx context.Context, row func(ChurnRow)) error {
+	began, asked := time.Now(), 0
 	join := time.NewTicker(time.Duration(float64(time.Second) / max(.01, c.Rate)))
 	defer join.Stop()
 	tell := time.NewTicker(c.Every)
@@ -135,8 +136,10 @@ func (c *churn) run(ctx context.Context, row func(ChurnRow)) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-join.C:
-			c.joins.Go(func() { c.one(ctx) })
+		case <-join.C: // a tick that was missed is made up for: the rate is what counts
+			for due := 1 + int(time.Since(began).Seconds()*c.Rate); asked < due; asked++ {
+				c.joins.Go(func() { c.one(ctx) })
+			}
 		case <-tell.C:
 			row(c.part(ctx))
 		case <-over.C:

@@ -130,7 +130,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	}
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
 	n.hls = hls.New(hls.Config{}, door, log, hls.NewMetrics(n.registry))
-	n.signal = signal.New(signal.Config{}, door, n.rtc, log, signal.NewMetrics(n.registry))
+	n.signal = signal.New(signal.Config{Ready: n.rtc.Ready}, door, n.rtc, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
 	return n, nil
 }

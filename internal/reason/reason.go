@@ -40,6 +40,7 @@ const (
 	BFrames       Reason = "b_frames"       // source has B-frames, viewer takes none
 	Mode          Reason = "mode"           // not permitted in the domain's latency mode
 	Limit         Reason = "limit"          // too many, or too large
+	Overload      Reason = "overload"       // there is no time for more now; those who are there go first
 	Timeout       Reason = "timeout"        // took longer than its deadline
 	// PrivateAddress: of a source or a target, which must not be reached.
 	PrivateAddress Reason = "private_address"

@@ -208,8 +208,9 @@ func BenchmarkHandshake(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var server, client *pipe
-		server = newPipe(func(d []byte) { client.deliver(d) })
-		client = newPipe(func(d []byte) { server.deliver(d) })
+		g := &gate{places: 2}
+		server = newPipe(func(d []byte) { client.deliver(d) }, g)
+		client = newPipe(func(d []byte) { server.deliver(d) }, g)
 		done := make(chan error, 1)
 		go func() {
 			_, err := handshake(context.Background(), client, cert, fingerprint, true, false)

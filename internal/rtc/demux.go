@@ -113,12 +113,42 @@ func (s *Server) adopt(ses *session, p *path, via *socket) *pair {
 }
 
 // own lets datagrams from addr go to ses. Only one that has proved to be there
-// takes an address from another session.
-func (s *Server) own(ses *session, addr netip.AddrPort, proved bool) {
+// takes an address from another session, which is returned.
+func (s *Server) own(ses *session, addr netip.AddrPort, proved bool) (before *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if proved || s.addrs[addr] == nil {
-		s.addrs[addr] = ses
+	if before = s.addrs[addr]; before == ses || before != nil && !proved {
+		return nil
+	}
+	s.addrs[addr] = ses
+	return before
+}
+
+// unbind takes addr from ses, whose peer another one has turned out to be there
+// instead of: it has vanished, and what was sent there is nothing to who has its
+// port now. A peer that is elsewhere can go on from there, and one that shares
+// its port with the other shows so by its next check.
+func (ses *session) unbind(addr netip.AddrPort) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.ended {
+		return
+	}
+	ses.shared = addr
+	ses.pairs = slices.DeleteFunc(ses.pairs, func(c *pair) bool { return c.path.stream == nil && c.path.addr == addr })
+	if ses.chosen == nil || slices.Contains(ses.pairs, ses.chosen) {
+		return
+	}
+	ses.chosen = nil
+	ses.path.Store(nil)
+	for _, c := range ses.pairs {
+		if c.valid && (ses.chosen == nil || c.nominated.After(ses.chosen.nominated)) {
+			ses.chosen = c
+		}
+	}
+	if c := ses.chosen; c != nil {
+		ses.via.Store(c.via)
+		ses.path.Store(c.path)
 	}
 }
 
@@ -144,6 +174,7 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 		return false
 	}
 	ses.ended = true
+	ses.gone.Store(true)
 	sec, pairs, cancel, pipe := ses.secured, ses.pairs, ses.cancel, ses.handshake
 	ufrag, next := ses.ufrag, ses.next
 	ses.mu.Unlock()
@@ -165,6 +196,7 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 			ses.send(b)
 		}
 	}
+	ses.path.Store(nil) // its shard sends nothing more, whatever it is at
 	for _, c := range pairs {
 		s.disown(ses, c)
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -38,6 +39,8 @@ type pipe struct {
 	in       chan []byte
 	deadline *deadline.Deadline
 	write    func([]byte)
+	gate     *gate
+	inside   atomic.Bool // the library works on what it was given
 
 	mu     sync.Mutex
 	last   []byte // the last datagram written
@@ -48,8 +51,8 @@ type pipe struct {
 	eof  chan struct{}
 }
 
-func newPipe(write func([]byte)) *pipe {
-	return &pipe{in: make(chan []byte, 8), deadline: deadline.New(), write: write, eof: make(chan struct{})}
+func newPipe(write func([]byte), g *gate) *pipe {
+	return &pipe{in: make(chan []byte, 8), deadline: deadline.New(), write: write, gate: g, eof: make(chan struct{})}
 }
 
 // deliver hands a received datagram over, or drops it when eight wait.
@@ -61,9 +64,21 @@ func (p *pipe) deliver(b []byte) {
 }
 
 // letGo ends the library's goroutines without an alert to the peer.
-func (p *pipe) letGo() { p.once.Do(func() { close(p.eof) }) }
+func (p *pipe) letGo() {
+	p.once.Do(func() { close(p.eof) })
+	p.done()
+}
+
+// done ends the step that the last datagram has caused: the library asks for the
+// next one when it has answered it, or has nothing to answer.
+func (p *pipe) done() {
+	if p.inside.Swap(false) {
+		p.gate.leave()
+	}
+}
 
 func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	p.done()
 	select {
 	case <-p.eof:
 		return 0, nil, io.EOF
@@ -71,6 +86,16 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 	select {
 	case d := <-p.in:
+		if !p.gate.enter(p.eof, p.deadline.Done()) {
+			return 0, nil, os.ErrDeadlineExceeded
+		}
+		p.inside.Store(true)
+		select {
+		case <-p.eof: // nobody may be there to end the step
+			p.done()
+			return 0, nil, io.EOF
+		default:
+		}
 		p.mu.Lock()
 		p.noteHello(d)
 		p.mu.Unlock()
@@ -128,6 +153,7 @@ func handshake(ctx context.Context, p *pipe, cert tls.Certificate, fingerprint [
 	var secret masterSecret
 	options := []dtls.Option{
 		dtls.WithKeyLogWriter(&secret), // the library has no other way to tell
+		dtls.WithLoggerFactory(mute{}),
 		dtls.WithCertificates(cert),
 		dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),

@@ -41,13 +41,9 @@ func (sh *shard) forward(g *group) {
 	sh.out.flush()
 	m, end := sh.server.metrics, time.Now().UnixNano()
 	m.AgeAtSend.Observe(seconds(now - oldest))
-	if n := len(sh.cut.video); n > 0 {
-		m.Forward.Observe(seconds(end - sh.cut.video[0].Arrived))
-		if capture := sh.cut.video[n-1].Capture; capture != 0 {
-			m.CaptureDelay.Observe(seconds(end - capture))
-		}
-	} else if now-g.pictured > int64(2*time.Second) { // a stream of sound
-		m.Forward.Observe(seconds(end - oldest))
+	m.Forward.Observe(seconds(end - oldest))
+	if n := len(sh.cut.video); n > 0 && sh.cut.video[n-1].Capture != 0 {
+		m.CaptureDelay.Observe(seconds(end - sh.cut.video[n-1].Capture))
 	}
 }
 
@@ -137,7 +133,7 @@ func (sh *shard) sendTogether(g *group, pks []*media.Packet) []*viewer {
 		}
 		v.sendRun(sh.out, v.audio, pks)
 		sh.began(v)
-		yield(i)
+		sh.yield(i)
 	}
 	return sh.others
 }
@@ -157,7 +153,7 @@ func (sh *shard) sendSound(viewers []*viewer, pk *media.Packet) {
 		payload, pt := sh.soundOf(v, pk, &forms)
 		v.sendAudio(sh.out, pk, payload, pt)
 		sh.began(v)
-		yield(i)
+		sh.yield(i)
 	}
 }
 
@@ -176,7 +172,7 @@ func (sh *shard) forwardVideo(g *group) {
 		if v.phase == liveEdge || v.phase == awaitKey && v.choice.layer == 0 {
 			sh.sendVideo(g, v)
 		}
-		if yield(i); i%16 == 15 {
+		if sh.yield(i); i%16 == 15 {
 			sh.repairAll() // a walk over many viewers takes long
 		}
 	}

@@ -139,10 +139,14 @@ func (s *Server) onCheckAnswered(m *stun.Message, p *path) {
 	}
 	c := ses.pairs[i]
 	c.valid = true
+	var before *session
 	if p.stream == nil {
-		s.own(ses, p.addr, true)
+		before = s.own(ses, p.addr, p.addr != ses.shared)
 	}
 	ses.mu.Unlock()
+	if before != nil {
+		before.unbind(p.addr)
+	}
 	ses.choose(c)
 	ses.seen(p.addr, p.stream)
 	s.proved(ses, own)
@@ -196,7 +200,7 @@ func (ses *session) choose(c *pair) {
 		ses.mu.Unlock()
 		return
 	}
-	ses.chosen = c
+	ses.chosen, ses.peer = c, c.path.addr
 	ses.via.Store(c.via)
 	ses.path.Store(c.path)
 	ses.mu.Unlock()

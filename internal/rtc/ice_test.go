@@ -245,6 +245,58 @@ func TestAddressIsNotStolen(t *testing.T) {
 	}
 }
 
+// Who vanishes leaves an address behind that somebody else may get. Nothing of
+// the old session goes there once the new one's peer has proved to be there.
+func TestAddressPassesOn(t *testing.T) {
+	r := newRoom(t, Config{})
+	r.broadcast(testName, ordinary)
+	before := newProber(t, r, r.watch(wish{dontComplete: true}).id)
+	_, own := before.checkAndReply(true)
+	before.answer(own)
+	await(t, func() bool { return before.ses.path.Load() != nil })
+	after := &prober{t, before.conn, r.session(r.watch(wish{dontComplete: true}).id)}
+	_, own = after.checkAndReply(true)
+	after.answer(own)
+	await(t, func() bool { return after.ses.path.Load() != nil && before.ses.path.Load() == nil })
+	if owner := r.server.byPath(before.addr(), nil); owner != after.ses {
+		t.Fatal("the address is still the old session's")
+	}
+	// Two sessions of one port: the first goes on, and takes nothing back.
+	_, own = before.checkAndReply(true)
+	before.answer(own)
+	await(t, func() bool { return before.ses.path.Load() != nil })
+	if owner := r.server.byPath(before.addr(), nil); owner != after.ses || after.ses.path.Load() == nil {
+		t.Fatal("the address went back to the old session")
+	}
+	r.server.Close(before.ses.id, reason.Kicked)
+	r.ledger.awaitReason(t, before.ses.id, reason.Kicked)
+	if owner := r.server.byPath(before.addr(), nil); owner != after.ses {
+		t.Fatal("the address went with the old session")
+	}
+}
+
+// What waits for a session that has ended meanwhile sends nothing.
+func TestEndedSessionIsSentNothing(t *testing.T) {
+	b := newBench(t, SendPlain)
+	b.write(0, true, 2000)
+	v := b.viewer(videoOnly())
+	v.session.gone.Store(true)
+	b.sh.join(v, b.now.UnixNano())
+	if v.joined.Load() || b.sh.nviewers != 0 || len(b.sh.groups) != 0 {
+		t.Fatal("a viewer has joined that is not there any more")
+	}
+	w := b.viewer(videoOnly())
+	b.sh.join(w, b.now.UnixNano())
+	b.sh.out.flush()
+	sent := w.totals.packets
+	w.session.path.Store(nil)
+	b.write(40*ms, false, 2000)
+	b.turn(40 * ms)
+	if sent == 0 || w.totals.packets != sent {
+		t.Fatalf("%d packets before its end, %d after", sent, w.totals.packets)
+	}
+}
+
 // await waits for what other goroutines do.
 func await(t testing.TB, happened func() bool) {
 	t.Helper()

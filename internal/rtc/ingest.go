@@ -205,13 +205,7 @@ func (in *ingest) run() {
 func (in *ingest) close() {
 	in.publisher.Close(in.why)
 	ses := in.session
-	peer := ""
-	if p := ses.path.Load(); p != nil {
-		peer = p.addr.String()
-	}
-	ses.mu.Lock()
-	err := ses.failed
-	ses.mu.Unlock()
+	peer, err := ses.lastWords()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var jitter float64

@@ -8,7 +8,7 @@ import (
 )
 
 func (sh *shard) join(v *viewer, now int64) {
-	if v.left {
+	if v.left || v.session.gone.Load() { // it has waited for too long, and nothing is to be sent to it
 		return
 	}
 	g := sh.groups[v.packets]
@@ -51,13 +51,7 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 		}
 	}
 	sh.out.flush() // nothing may refer to the session's path afterwards
-	peer := ""
-	if p := v.session.path.Load(); p != nil {
-		peer = p.addr.String()
-	}
-	v.session.mu.Lock()
-	err := v.session.failed
-	v.session.mu.Unlock()
+	peer, err := v.session.lastWords()
 	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader.Name().String(), "proto", "rtc",
 		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
 		"packets", v.totals.packets, "bytes", v.totals.bytes, "lost", v.lost.Load(), "nacked", v.totals.nacked, "resent", v.totals.resent, "repairs", named(&v.totals.repairs), "red", v.totals.red,

@@ -78,6 +78,7 @@ type Server struct {
 	shards      []*shard
 	candidates  []sdp.Candidate
 	handshakes  chan struct{}
+	gate        *gate
 	running     sync.WaitGroup // handshakes
 	sessions    sync.WaitGroup // those that their shard has not let go of
 	nextShard   atomic.Uint64
@@ -123,6 +124,7 @@ func Listen(cfg Config, log *slog.Logger, m *Metrics) (*Server, error) {
 	for _, sock := range s.sockets {
 		s.shards = append(s.shards, newShard(s, sock))
 	}
+	s.gate = &gate{shards: s.shards, places: runtime.GOMAXPROCS(0)}
 	s.candidates, err = s.announced()
 	if err != nil {
 		s.closeSockets()
@@ -222,6 +224,10 @@ func (s *Server) Publish(offer *sdp.Offer, rec sdp.Reception, p *live.Publisher)
 	}
 	return ses.id, t, nil
 }
+
+// Ready waits until a further viewer takes nothing from those who are there. It
+// fails with ErrBusy when that takes a second, or when ctx ends.
+func (s *Server) Ready(ctx context.Context) error { return s.gate.pass(ctx) }
 
 // admit makes ses known, if there is room. begin is called when it is.
 func (s *Server) admit(ses *session, begin func()) error {

@@ -31,17 +31,20 @@ type session struct {
 	viewer      *viewer      // nil: a publisher's session
 	ingest      *ingest      // nil: a viewer's session
 
-	path     atomic.Pointer[path] // chosen by the peer; nil before
+	path     atomic.Pointer[path] // chosen by the peer; nil before, and once there is none any more
 	via      atomic.Pointer[socket]
 	lastSeen atomic.Int64 // of the last authentic datagram: ns since created, whatever the wall clock does
 	farewell atomic.Bool  // the peer has closed its DTLS association
+	gone     atomic.Bool  // ended, for who does not hold mu
 
 	mu        sync.Mutex
 	next      *credentials // of an ICE restart that the peer has not taken up yet
 	ping      ping
-	pairs     []*pair // remote addresses that know our password
-	chosen    *pair   // the one of path
-	handshake *pipe   // while one runs, or waits for a path
+	pairs     []*pair        // remote addresses that know our password
+	chosen    *pair          // the one of path
+	peer      netip.AddrPort // of the last one chosen
+	shared    netip.AddrPort // where another session's peer is, too, or instead
+	handshake *pipe          // while one runs, or waits for a path
 	secured   *secured
 	ended     bool
 	cancel    context.CancelFunc // of the handshake
@@ -85,6 +88,17 @@ func openSession(s *Server, offer *sdp.Offer) *session {
 		tieBreaker: binary.BigEndian.Uint64(seed[:]),
 		created:    time.Now(), server: s,
 	}
+}
+
+// lastWords are what the closing line says: where the peer was, "" for nowhere,
+// and why the handshake failed.
+func (ses *session) lastWords() (peer string, failed error) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.peer.IsValid() {
+		peer = ses.peer.String()
+	}
+	return peer, ses.failed
 }
 
 // connected says whether media may flow.
@@ -141,7 +155,7 @@ func (ses *session) newHandshake() *pipe {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	if ses.handshake == nil && !ses.ended && ses.cancel == nil {
-		ses.handshake = newPipe(ses.send)
+		ses.handshake = newPipe(ses.send, ses.server.gate)
 	}
 	return ses.handshake
 }
@@ -156,7 +170,7 @@ func (ses *session) beginHandshake() {
 		return
 	}
 	if ses.handshake == nil {
-		ses.handshake = newPipe(ses.send)
+		ses.handshake = newPipe(ses.send, ses.server.gate)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := ses.handshake

@@ -15,6 +15,7 @@ import (
 type shard struct {
 	server *Server
 	wake   chan struct{}
+	awake  atomic.Bool // it is at work
 
 	mu    sync.Mutex
 	inbox []command
@@ -125,6 +126,8 @@ func (sh *shard) run(stop <-chan struct{}) {
 			catchUps.Reset(catchUpTick)
 			pace = catchUps.C
 		}
+		sh.awake.Store(false)
+		sh.server.gate.rested()
 		stopping := false
 		select {
 		case <-sh.wake:
@@ -134,6 +137,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 		case <-stop:
 			stopping = true
 		}
+		sh.awake.Store(true)
 		sh.now = time.Now().UnixNano()
 		sh.repairAll()
 		if !stopping { // what is new comes first: those who join can wait
@@ -145,6 +149,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 		if stopping {
 			sh.out.flush()
 			sh.count()
+			sh.awake.Store(false)
 			return
 		}
 		sh.advance(time.Now().UnixNano())
@@ -228,8 +233,9 @@ func (sh *shard) count() {
 
 // yield lets the socket's reader run where there is one processor: the raw
 // system calls of a long walk give the scheduler no chance to.
-func yield(i int) {
+func (sh *shard) yield(i int) {
 	if i%16 == 15 {
+		sh.server.gate.relent()
 		runtime.Gosched()
 	}
 }

@@ -39,7 +39,7 @@ func newBench(t testing.TB, method SendMethod) *bench {
 	_ = sink.SetReadBuffer(socketBuffer)
 	b := &bench{t: t, hub: newHub(t), sink: sink, ledger: newLedger(), now: time.Now()}
 	s := &Server{
-		log: slog.New(b.ledger), metrics: NewMetrics(prometheus.NewRegistry()),
+		gate: &gate{}, log: slog.New(b.ledger), metrics: NewMetrics(prometheus.NewRegistry()),
 		ufrags: map[string]*session{}, ids: map[string]*session{}, addrs: map[netip.AddrPort]*session{},
 	}
 	b.sh = newShard(s, sockets[0])

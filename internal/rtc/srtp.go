@@ -44,14 +44,14 @@ type protection struct {
 	taken replays
 }
 
-// deriveKey is the AES-CM key derivation with a key derivation rate of 0.
+// deriveKey is the AES-CM key derivation with a key derivation rate of 0, for up
+// to one block of keys.
 func deriveKey(block cipher.Block, salt []byte, label byte, n int) []byte {
-	var iv [16]byte
+	iv := make([]byte, aes.BlockSize)
 	copy(iv[:14], salt)
 	iv[7] ^= label
-	out := make([]byte, n)
-	cipher.NewCTR(block, iv[:]).XORKeyStream(out, out)
-	return out
+	block.Encrypt(iv, iv)
+	return iv[:n]
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {

@@ -90,7 +90,7 @@ func (sh *shard) details(viewers []*viewer, now int64) map[*viewer]Detail {
 		if !v.left {
 			known[v] = v.detail(now)
 		}
-		yield(i)
+		sh.yield(i)
 	}
 	return known
 }

@@ -1,6 +1,9 @@
 package signal
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Config holds the limits of a Server. Zero values mean the defaults.
 type Config struct {
@@ -10,6 +13,10 @@ type Config struct {
 	// MaxPending is how many requests are worked on at once; further ones are
 	// turned away. 1024.
 	MaxPending int
+	// Ready waits, bounded by ctx, until a further viewer takes nothing from
+	// those who are there. It fails when that takes too long; the viewer is then
+	// told to come again. nil: there is always room.
+	Ready func(ctx context.Context) error
 }
 
 // maxBody is the most that is read of a request, in bytes. The largest offer
@@ -22,6 +29,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxPending == 0 {
 		c.MaxPending = 1024
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"time"
@@ -42,6 +43,14 @@ func (s *Server) refused(q request, err error) refusal {
 	s.log.Info(q.who()+" refused", "stream", q.App+"/"+q.Stream, "session", f.trace, "proto", string(q.Protocol),
 		"peer", q.RemoteAddr, "reason", string(f.reason), "err", err)
 	return f
+}
+
+// notReady is the refusal of a viewer whose time has not come.
+func notReady(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &catalog.Denied{Reason: reason.Overload, Detail: "no further viewer can be let in now: " + err.Error()}
 }
 
 // noSession gives an error of Peers that has no word yet the one for it.

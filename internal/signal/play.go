@@ -13,6 +13,9 @@ type wish struct{ video, audio bool }
 // play makes a session for a viewer's offer.
 func (s *Server) play(ctx context.Context, q request, offer *sdp.Offer, w wish) (granted, error) {
 	began := time.Now()
+	if err := s.config.Ready(ctx); err != nil {
+		return granted{}, notReady(ctx, err)
+	}
 	r, mode, err := s.admission.Play(ctx, q.Request, "")
 	if err != nil {
 		return granted{}, err

@@ -41,6 +41,7 @@ var statuses = map[reason.Reason]int{ //nolint:gochecknoglobals // a table
 	reason.BFrames:       http.StatusNotAcceptable,
 	reason.Taken:         http.StatusConflict,
 	reason.Limit:         http.StatusServiceUnavailable,
+	reason.Overload:      http.StatusServiceUnavailable,
 	reason.Shutdown:      http.StatusServiceUnavailable,
 	reason.Timeout:       http.StatusGatewayTimeout,
 	reason.ClosedByPeer:  http.StatusGatewayTimeout, // nobody is left to read it

@@ -117,6 +117,31 @@ func TestKeyAndStream(t *testing.T) {
 	}
 }
 
+// A viewer that is not let in before the media of others suffers is told to come
+// again, in the words of its protocol; publishers are not asked to wait.
+func TestNotReady(t *testing.T) {
+	busy := errors.New("all processors are at work")
+	s := newStage(t, signal.Config{Ready: func(context.Context) error { return busy }})
+	s.publish("demo", h264, opus)
+	offer := file(t, "whep-n-M.sdp")
+	artc := s.ask("POST", "/live/demo", artcBody(t, artcURL("demo"), "rts audio", "rts video", offer))
+	whep := s.ask("POST", "/whep/live/demo?auth_key="+goodKey, offer, "Content-Type", "application/sdp")
+	for field, r := range map[string]reply{"reason": artc, "code": whep} {
+		m := r.fields(t)
+		if r.status != 503 || r.header.Get("Retry-After") != "1" || m[field] != string(reason.Overload) {
+			t.Errorf("status %d, Retry-After %q, %v", r.status, r.header.Get("Retry-After"), m)
+		}
+	}
+	for _, proto := range []string{"artc", "whep"} {
+		if got := s.counters("millrace_signal_refused_total")[proto+" "+string(reason.Overload)]; got != 1 {
+			t.Errorf("%s: counted %v", proto, got)
+		}
+	}
+	if r := s.ask("POST", "/live/mine?auth_key="+goodKey, file(t, "whip-n-M.sdp"), "Content-Type", "application/sdp"); r.status != 201 {
+		t.Errorf("a publisher: status %d", r.status)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	s := newStage(t, signal.Config{})
 	large := strings.Repeat(" ", 64<<10+1)
