@@ -3,7 +3,7 @@
 import { tableOf, tool } from '../lib/tool.mjs';
 
 const must = 1300;
-const steps = [800, 1000, must, 1600, 1900];
+const steps = [400, 500, 600, 800, 1000, must, 1600, 1900];
 const span = '6s';
 
 export default {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,7 @@ type benchLoad struct {
 	For      time.Duration `default:"10s" help:"How long each step is measured."`
 	Joins    int           `default:"100" help:"Viewers that join per second."`
 	Feedback string        `default:"none" enum:"none,twcc" help:"What WebRTC viewers tell besides receiver reports (${enum}: transport-wide congestion control as browsers do)."`
+	Apart    bool          `help:"Have processor 1 do the receiving half of loopback (receive packet steering), as another machine would over a network card. Linux and root; put back at the end."`
 }
 
 // loadReport is what --json writes.
@@ -23,11 +25,17 @@ type loadReport struct {
 }
 
 // Run loads a server step by step and prints a table in Markdown.
-func (c *benchLoad) Run(s streams) error {
+func (c *benchLoad) Run(s streams) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
+	if c.Apart {
+		restore, aerr := load.ReceiveApart(1)
+		if aerr != nil {
+			return aerr
+		}
+		defer func() { err = errors.Join(err, restore()) }()
+	}
 	var report loadReport
-	var err error
 	if report.Floor, err = load.MeasureFloor(); err != nil {
 		fmt.Fprintln(s.err, "floor:", err)
 	} else {

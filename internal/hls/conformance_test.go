@@ -146,7 +146,7 @@ func (l list) conforms(t testing.TB) {
 	t.Helper()
 	fail := func(format string, args ...any) { t.Errorf(format+" in\n%s", append(args, l.text)...) }
 	if l.partTarget > 0 {
-		if l.hold < 2*l.partTarget {
+		if l.hold < 3*l.partTarget || l.hold > 1.05 {
 			fail("4.4.3.8: a PART-HOLD-BACK of %f", l.hold)
 		}
 		if l.skip < 6*float64(l.target) {
@@ -258,8 +258,9 @@ func TestLowLatencyConforms(t *testing.T) {
 		t.Run(query, func(t *testing.T) {
 			s := newScript(t, stageOptions{}, query)
 			s.play(t, 2500*time.Millisecond)
-			l := s.settled(t, s.video, 1, 0)
-			if l.target != 2 || l.sequence != 0 || len(l.segments) != 1 || !l.independent || l.skipped != 0 {
+			l := s.settled(t, s.video, 2, 0)
+			// hls.js loops at the parts of a segment 0.
+			if l.target != 2 || l.sequence != 1 || len(l.segments) != 1 || !l.independent || l.skipped != 0 {
 				t.Errorf("it begins with\n%s", l.text)
 			}
 			if s.audio != "" && l.report["URI"] == "" {
@@ -277,7 +278,7 @@ func TestLowLatencyConforms(t *testing.T) {
 			s.decodes(t, l)
 			// What is asked for and is there is answered at once, a part of a
 			// segment that ended without it by the next (6.2.5.2).
-			for _, d := range []string{"_HLS_msn=0", "_HLS_msn=0&_HLS_part=3", "_HLS_msn=0&_HLS_part=99", "_HLS_msn=1&_HLS_part=0"} {
+			for _, d := range []string{"_HLS_msn=0", "_HLS_msn=1", "_HLS_msn=1&_HLS_part=3", "_HLS_msn=1&_HLS_part=99", "_HLS_msn=2&_HLS_part=0"} {
 				s.list(t, s.video, d)
 			}
 		})
@@ -323,7 +324,7 @@ func (s *script) decodes(t testing.TB, l list) {
 func TestBlockingReload(t *testing.T) {
 	s := newScript(t, stageOptions{}, "format=ll")
 	s.play(t, 2500*time.Millisecond)
-	l := s.settled(t, s.video, 1, 1)
+	l := s.settled(t, s.video, 2, 1)
 	msn, part := l.lastPlace()
 	for step := range 12 {
 		got := make(chan answer, 2)
@@ -338,7 +339,7 @@ func TestBlockingReload(t *testing.T) {
 		l = s.list(t, s.video, "")
 		msn, part = l.lastPlace()
 	}
-	if msn < 2 {
+	if msn < 3 {
 		t.Errorf("it has come to %d.%d only", msn, part)
 	}
 }
@@ -375,10 +376,10 @@ func TestDeltaUpdates(t *testing.T) {
 	}
 	s.rest = append(s.rest, more...)
 	s.play(t, 19*time.Second)
-	for msn := range int64(9) { // no further ahead than is permitted
+	for msn := range int64(10) { // no further ahead than is permitted
 		s.settled(t, s.video, msn, 0)
 	}
-	full, short := s.settled(t, s.video, 9, 0), s.list(t, s.video, "_HLS_msn=9&_HLS_part=0&_HLS_skip=YES")
+	full, short := s.settled(t, s.video, 10, 0), s.list(t, s.video, "_HLS_msn=10&_HLS_part=0&_HLS_skip=YES")
 	if full.skipped != 0 || short.skipped != 3 || len(short.segments) != len(full.segments)-3 || short.sequence != full.sequence {
 		t.Fatalf("skipped %d of %d\n%s", short.skipped, len(full.segments), short.text)
 	}
@@ -395,7 +396,7 @@ func TestDeltaUpdates(t *testing.T) {
 func TestDirectivesAreRefused(t *testing.T) {
 	s := newScript(t, stageOptions{}, "format=ll")
 	s.play(t, 2500*time.Millisecond)
-	l := s.settled(t, s.video, 1, 0)
+	l := s.settled(t, s.video, 2, 0)
 	msn, part := l.lastPlace()
 	for _, c := range []struct {
 		address string
@@ -415,9 +416,9 @@ func TestDirectivesAreRefused(t *testing.T) {
 		{strings.Replace(s.video, "index.m3u8", "audio.m3u8", 1), 404, reason.NotFound},
 		{"/live/demo.m3u8?format=avi", 400, reason.BadRequest},
 		{resolve(t, s.video, l.segments[0].uri+"x"), 404, reason.NotFound},
-		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m0.m4s", "m99.m4s", 1), 404, reason.NotFound},
-		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m0.m4s", "m1.99.m4s", 1), 404, reason.NotFound},
-		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m0.m4s", "m1.m4s", 1), 404, reason.NotFound}, // not complete
+		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m1.m4s", "m99.m4s", 1), 404, reason.NotFound},
+		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m1.m4s", "m2.99.m4s", 1), 404, reason.NotFound},
+		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "m1.m4s", "m2.m4s", 1), 404, reason.NotFound}, // not complete
 		{strings.Replace(resolve(t, s.video, l.segments[0].uri), "/demo/", "/other/", 1), 404, reason.NotFound},
 	} {
 		a := s.fetch(t, http.MethodGet, c.address)
@@ -434,7 +435,7 @@ func TestDirectivesAreRefused(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	s := newScript(t, stageOptions{start: func(w *httptest.Server) { w.EnableHTTP2 = true; w.StartTLS() }}, "format=ll")
 	s.play(t, 2500*time.Millisecond)
-	l := s.settled(t, s.video, 1, 0)
+	l := s.settled(t, s.video, 2, 0)
 	segment := resolve(t, s.video, l.segments[0].uri)
 	for address, caching := range map[string]string{
 		s.web.URL + "/live/demo.m3u8": "no-store", s.video: "no-store",

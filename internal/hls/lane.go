@@ -40,9 +40,13 @@ type lane struct {
 	err    error
 }
 
+// firstSequence is the media sequence number of a lane's first segment. hls.js
+// (1.7) takes a part of segment 0 for none, and loads that segment without end.
+const firstSequence = 1
+
 func newLane(kind laneKind, run string, c Config) *lane {
-	l := &lane{kind: kind, run: run, listed: c.Listed, maxBytes: c.MaxBytes}
-	l.view.Store(&view{lane: l, changed: make(chan struct{})})
+	l := &lane{kind: kind, run: run, listed: c.Listed, maxBytes: c.MaxBytes, msn: firstSequence}
+	l.view.Store(&view{lane: l, next: place{l.msn, 0}, changed: make(chan struct{})})
 	return l
 }
 

@@ -51,7 +51,7 @@ func (s *Server) ServePlaylist(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) playlist(r *http.Request) ([]byte, error) {
-	v, err := s.visit(rawArgument(r.URL.RawQuery, sessionArgument), r.PathValue("app"), r.PathValue("stream"))
+	v, first, err := s.visit(rawArgument(r.URL.RawQuery, sessionArgument), r.PathValue("app"), r.PathValue("stream"))
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +64,16 @@ func (s *Server) playlist(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	was := l.view.Load()
 	now, err := s.await(r.Context(), l, d)
 	if err != nil {
 		return nil, err
 	}
 	if v.protocol != catalog.LLHLS {
 		return now.playlist(classic), nil
+	}
+	if first && d == nothing && now == was {
+		now = s.freshen(r.Context(), now)
 	}
 	kind := low
 	if d.skip {
@@ -121,6 +125,19 @@ func (s *Server) await(ctx context.Context, l *lane, d directives) (*view, error
 	return s.wait(ctx, l, limit, func(v *view) bool {
 		return v.listed > 0 && (d.after.msn < 0 || v.has(d.after))
 	})
+}
+
+// freshen returns the view after v, if that comes within about a part. A player
+// counts its distance from the end of its first playlist, which it takes for new:
+// however old that was, so much later the player stays for good.
+func (s *Server) freshen(ctx context.Context, v *view) *view {
+	if v.err != nil || v.parted == 0 {
+		return v
+	}
+	if next, err := s.wait(ctx, v.lane, v.parted*5/4, func(now *view) bool { return now.next != v.next }); err == nil {
+		return next
+	}
+	return v
 }
 
 // wait returns the first view that is what is wanted, or the last one of a lane

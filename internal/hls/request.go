@@ -120,11 +120,14 @@ type directives struct {
 	skip  bool
 }
 
+// nothing is what a request without directives asks for.
+var nothing = directives{after: place{-1, -1}}
+
 // maxNumber keeps numbers of foreign hand where adding to them is safe.
 const maxNumber = 1 << 40
 
 func parseDirectives(query string) (directives, error) {
-	d := directives{after: place{-1, -1}}
+	d := nothing
 	msn, part := rawArgument(query, "_HLS_msn"), rawArgument(query, "_HLS_part")
 	if msn != "" {
 		n, err := strconv.ParseUint(msn, 10, 64)

@@ -39,7 +39,7 @@ func (s *Server) run(ctx context.Context, p *packager) {
 	s.mu.Unlock()
 	s.expire(p, time.Now(), true, why)
 	s.log.Info("packaging ended", "stream", p.key.name.String(), "container", string(p.key.container),
-		"reason", string(why), "segments", p.lanes[0].msn, "err", ended)
+		"reason", string(why), "segments", p.lanes[0].msn-firstSequence, "err", ended)
 }
 
 // watch returns when p is not wanted any more, and why.

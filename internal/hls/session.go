@@ -39,21 +39,21 @@ func (s *Server) openSession(p *packager, q wish, now time.Time) (*session, erro
 	return v, nil
 }
 
-// visit returns the session of an id, which asks for a playlist of app/stream.
-// It must be left again.
-func (s *Server) visit(id, app, stream string) (*session, error) {
+// visit returns the session of an id, which asks for a playlist of app/stream,
+// and whether that is its first one. It must be left again.
+func (s *Server) visit(id, app, stream string) (v *session, first bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.sessions[id]
+	v = s.sessions[id]
 	if s.closed {
-		return nil, live.ErrShutdown
+		return nil, false, live.ErrShutdown
 	}
 	if v == nil || v.packager.key.name.App != app || v.packager.key.name.Stream != stream {
-		return nil, &catalog.Denied{Reason: reason.UnknownSession, Detail: "the session is not known, or over: begin with /{app}/{stream}" + extension}
+		return nil, false, &catalog.Denied{Reason: reason.UnknownSession, Detail: "the session is not known, or over: begin with /{app}/{stream}" + extension}
 	}
 	v.playlists++
 	v.waiting++
-	return v, nil
+	return v, v.playlists == 1, nil
 }
 
 func (s *Server) leave(v *session) {

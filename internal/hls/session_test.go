@@ -129,10 +129,40 @@ func TestWhatDoesNotComeInTime(t *testing.T) {
 		s.play(t, 2500*time.Millisecond)
 		l := read(t, s.ask(address).Body.String())
 		began = time.Now()
-		refused(t, s.ask(address+"&_HLS_msn=2"), http.StatusServiceUnavailable, reason.Timeout)
+		refused(t, s.ask(address+"&_HLS_msn=3"), http.StatusServiceUnavailable, reason.Timeout)
 		refused(t, s.ask("/live/demo/"+l.hint), http.StatusServiceUnavailable, reason.Timeout)
 		if d := time.Since(began); d != 12*time.Second {
 			t.Errorf("they waited %s", d)
+		}
+	})
+}
+
+// TestFirstPlaylistIsFresh: what a player measures its distance from is new, if
+// the stream goes on.
+func TestFirstPlaylistIsFresh(t *testing.T) {
+	inTime(t, hls.Config{}, func(t *testing.T, s *theatre) {
+		first := s.enter(t, "format=ll")
+		s.play(t, 2500*time.Millisecond)
+		msn, part := read(t, s.ask(first).Body.String()).lastPlace()
+		address := s.enter(t, "format=ll")
+		got := make(chan *httptest.ResponseRecorder)
+		go func() { got <- s.ask(address) }()
+		s.play(t, 2900*time.Millisecond)
+		if m, p := read(t, (<-got).Body.String()).lastPlace(); m != msn || p <= part {
+			t.Errorf("the first playlist ends at %d.%d, that before at %d.%d", m, p, msn, part)
+		}
+		for _, c := range []struct {
+			query    string
+			at       string
+			min, max time.Duration
+		}{{"format=ll", "", 200 * time.Millisecond, 350 * time.Millisecond}, {"format=ll", "&_HLS_msn=2&_HLS_part=0", 0, 0}, {"format=fmp4", "", 0, 0}} {
+			began := time.Now()
+			if w := s.ask(s.enter(t, c.query) + c.at); w.Code != http.StatusOK {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if d := time.Since(began); d < c.min || d > c.max {
+				t.Errorf("of a stream that stands still, %s%s waits %s", c.query, c.at, d)
+			}
 		}
 	})
 }
@@ -144,7 +174,7 @@ func TestStreamEnds(t *testing.T) {
 		s.play(t, 3*time.Second)
 		l := read(t, s.ask(address).Body.String())
 		s.pub.Close(reason.ClosedByPeer)
-		w := s.ask(address + "&_HLS_msn=2") // waits until the stream has ended for good
+		w := s.ask(address + "&_HLS_msn=3") // waits until the stream has ended for good
 		end := read(t, w.Body.String())
 		if !end.ended || end.hint != "" || len(end.segments) != 2 {
 			t.Errorf("%d\n%s", w.Code, end.text)

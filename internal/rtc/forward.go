@@ -41,9 +41,13 @@ func (sh *shard) forward(g *group) {
 	sh.out.flush()
 	m, end := sh.server.metrics, time.Now().UnixNano()
 	m.AgeAtSend.Observe(seconds(now - oldest))
-	m.Forward.Observe(seconds(end - oldest))
-	if n := len(sh.cut.video); n > 0 && sh.cut.video[n-1].Capture != 0 {
-		m.CaptureDelay.Observe(seconds(end - sh.cut.video[n-1].Capture))
+	if n := len(sh.cut.video); n > 0 {
+		m.Forward.Observe(seconds(end - sh.cut.video[0].Arrived))
+		if capture := sh.cut.video[n-1].Capture; capture != 0 {
+			m.CaptureDelay.Observe(seconds(end - capture))
+		}
+	} else if now-g.pictured > int64(2*time.Second) { // a stream of sound
+		m.Forward.Observe(seconds(end - oldest))
 	}
 }
 

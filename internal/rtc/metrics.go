@@ -64,7 +64,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		PLI: f.NewCounter(prometheus.CounterOpts{Name: "millrace_rtc_key_frame_requests_total",
 			Help: "PLI and FIR of viewers."}),
 		Forward: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_forward_seconds", Buckets: fine,
-			Help: "From a packet's arrival (a frame's, from RTMP) to its send to a shard's last viewer; of a batch, the oldest's."}),
+			Help: "From a picture's arrival (of a stream without pictures, a sound's) to its send to a shard's last viewer; of a batch, the oldest's."}),
 		AgeAtSend: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_age_at_send_seconds", Buckets: fine,
 			Help: "Age of the oldest packet of a batch when its shard begins to send it."}),
 		FirstPacket: f.NewHistogram(prometheus.HistogramOpts{Name: "millrace_rtc_first_packet_seconds",

@@ -103,6 +103,9 @@ func (d Dialer) dial(ctx context.Context, raw string) (*line, error) {
 	conn, err := gosrt.Dial("srt", t.addr, c)
 	patience.over.Store(true)
 	l := &line{Conn: conn}
+	if err == nil {
+		patience.clock.Store(newPeerClock(conn))
+	}
 	switch {
 	case err != nil:
 		return nil, failed(err)
@@ -125,16 +128,27 @@ func failed(err error) error {
 
 // patience holds up the library's end of a connection that did not come about: the
 // goroutine that reads its socket would otherwise wait for ever to say that it has
-// ended. It says so when it looks, which is every three seconds.
-type patience struct{ over atomic.Bool }
+// ended. It says so when it looks, which is every three seconds. Of one that did, it
+// has the server's clock followed.
+type patience struct {
+	over  atomic.Bool
+	clock atomic.Pointer[peerClock]
+}
 
 // HasTopic implements gosrt.Logger.
-func (p *patience) HasTopic(topic string) bool { return topic == "dial" && !p.over.Load() }
+func (p *patience) HasTopic(topic string) bool { return topic == "dial" || topic == confirmTopic }
 
 // Print implements gosrt.Logger.
-func (p *patience) Print(_ string, _ uint32, _ int, message func() string) {
-	if message() == "closing socket" && !p.over.Load() {
-		time.Sleep(3200 * time.Millisecond)
+func (p *patience) Print(topic string, _ uint32, _ int, message func() string) {
+	switch topic {
+	case "dial":
+		if !p.over.Load() && message() == "closing socket" {
+			time.Sleep(3200 * time.Millisecond)
+		}
+	case confirmTopic:
+		if c := p.clock.Load(); c != nil {
+			c.confirmed(time.Now(), message)
+		}
 	}
 }
 

@@ -266,6 +266,11 @@ type wire struct {
 	addr string
 	mu   sync.Mutex
 	cut  bool
+
+	// Of the caller's clock, where it is moved: see move.
+	from, shift, now uint32
+	moved            bool
+	confirmed        int
 }
 
 func newWire(t *testing.T, to string) *wire {
@@ -297,6 +302,7 @@ func newWire(t *testing.T, to string) *wire {
 				caller = from
 				close(known)
 			}
+			w.move(b[:n])
 			if !w.isCut() {
 				_, _ = back.Write(b[:n])
 			}

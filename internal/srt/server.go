@@ -74,7 +74,7 @@ type Server struct {
 	admission Admission
 	log       *slog.Logger
 	metrics   *Metrics
-	goodbyes  *goodbyes
+	peers     *peers
 	feeds     *feed.Set
 }
 
@@ -84,7 +84,7 @@ func Listen(cfg Config, adm Admission, log *slog.Logger, m *Metrics) (*Server, e
 	about := gosrt.DefaultConfig()
 	about.ReceiverLatency, about.PeerLatency = cfg.Latency, cfg.Latency
 	about.PeerIdleTimeout = cfg.PeerTimeout
-	heard := &goodbyes{}
+	heard := &peers{}
 	about.Logger = heard
 	at, err := free(cfg.Addr)
 	if err != nil {
@@ -95,7 +95,7 @@ func Listen(cfg Config, adm Admission, log *slog.Logger, m *Metrics) (*Server, e
 		return nil, fmt.Errorf("listen for SRT: %w", err)
 	}
 	return &Server{
-		config: cfg, listener: ln, admission: adm, log: log, metrics: m, goodbyes: heard,
+		config: cfg, listener: ln, admission: adm, log: log, metrics: m, peers: heard,
 		feeds: &feed.Set{
 			Admission: adm, Renderer: &renderer{}, Log: log, OnDrop: m.skip, StartTimeout: cfg.DecideTimeout, MaxAge: maxAge,
 		},

@@ -60,18 +60,19 @@ func (s *Server) serve(ctx context.Context, q gosrt.ConnRequest, decided func())
 			slog.String("peer", c.peer), slog.String("reason", string(why)), slog.Int("code", int(code)), slog.Any("err", err))
 		return
 	}
-	s.goodbyes.bind(q.SocketId())
+	s.peers.bind(q.SocketId())
 	c.conn, err = q.Accept()
 	decided()
 	switch {
 	case err != nil:
 		err = errGone
 	case c.publisher != nil:
+		s.peers.follow(c.conn)
 		err = c.publish(ctx)
 	default:
 		err = c.play(ctx)
 	}
-	if bye := s.goodbyes.release(q.SocketId()); errors.Is(err, io.EOF) || errors.Is(err, errGone) {
+	if bye := s.peers.release(q.SocketId()); errors.Is(err, io.EOF) || errors.Is(err, errGone) {
 		err = errGone
 		if bye {
 			err = errBye

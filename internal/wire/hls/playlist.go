@@ -53,10 +53,8 @@ type Part struct {
 // Of Low-Latency HLS, in units of the target they are named after.
 const (
 	// partHoldBack is how far from the end players stay: 8216bis section
-	// 4.4.3.8 wants at least twice the part target, and recommends three times
-	// or more. With three, hls.js stalls at the start on a busy machine, and
-	// stays a second later for good.
-	partHoldBack = 4
+	// 4.4.3.8 wants at least twice the part target, and recommends three times.
+	partHoldBack = 3
 	// skipBoundary is the least that is permitted there.
 	skipBoundary = 6
 	// partsListed is for how long before the end parts are listed (section 4.4.4.9).
