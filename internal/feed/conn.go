@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"millrace/internal/live"
@@ -45,8 +44,7 @@ type Conn struct {
 	broken  bool // a write was cut off
 	stop    func()
 
-	raw syscall.RawConn // of tcp
-	attempt
+	fd uintptr // of tcp, for walkers; 0: they cannot write to it
 
 	mu     sync.Mutex
 	queued net.Buffers
@@ -56,14 +54,13 @@ type Conn struct {
 // maxQueued is how many messages may wait in a Conn's queue.
 const maxQueued = 64
 
-// NewConn returns a Sink on conn, which stays the caller's to close. A write may
-// block for timeout. ctx ends a write that is under way. Close must be called.
+// NewConn returns a Sink on conn, which stays the caller's to close, but not
+// before Close was called, which must be. A write may block for timeout. ctx ends
+// a write that is under way.
 func NewConn(ctx context.Context, conn net.Conn, timeout time.Duration, framing Framing) *Conn {
 	c := &Conn{conn: conn, timeout: timeout, framing: framing, bell: make(chan struct{}, 1)}
 	if c.tcp, _ = conn.(*net.TCPConn); c.tcp != nil {
-		if raw, err := c.tcp.SyscallConn(); err == nil {
-			c.raw = raw
-		}
+		c.fd = descriptor(c.tcp)
 	}
 	limitUnsent(conn)
 	c.stop = AbortOn(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(LastWords)) })
@@ -88,9 +85,13 @@ func (c *Conn) Queue(b []byte) bool {
 
 func (c *Conn) direct() *Conn { return c }
 
-// unbound takes the deadline of the last write off: once it is over, writes that
-// would not wait fail, too.
-func (c *Conn) unbound() { _ = c.conn.SetWriteDeadline(time.Time{}) }
+// descriptor returns that of c, which is good until c is closed; 0: there is none.
+func descriptor(c *net.TCPConn) (fd uintptr) {
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(d uintptr) { fd = d }) // 0 if it is closed
+	}
+	return fd
+}
 
 // finish writes what an earlier write has left over.
 func (c *Conn) finish(ctx context.Context, rest net.Buffers) error {

@@ -97,7 +97,7 @@ func (v *Viewer) wait(ctx context.Context) error {
 	if v.conn == nil {
 		return v.feed.log.wait(ctx, v.cursor.pos, nil)
 	}
-	if v.walker == nil && v.conn.raw != nil {
+	if v.walker == nil && v.conn.fd != 0 {
 		v.walker = v.feed.walker()
 	}
 	if v.walker == nil || !v.walker.park(v) {

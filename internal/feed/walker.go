@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"runtime"
@@ -28,10 +29,12 @@ type walker struct {
 type share struct {
 	from, to place
 	framing  Framing
-	fine     bool        // there is nothing but bytes to be sent
+	fine     bool // there is nothing but bytes to be sent
+	batch    net.Buffers
 	pieces   net.Buffers // framed
-	vector   vector
-	size     int // before framing
+	scratch  Scratch
+	bytes    []byte // in one piece: to copy them once costs less than to list them for each write
+	size     int    // before framing
 }
 
 // park lets w write to v until v is woken. It fails when there is something for
@@ -42,7 +45,6 @@ func (w *walker) park(v *Viewer) bool {
 	if w.ended || v.cursor.pos < w.log.end() {
 		return false
 	}
-	v.conn.unbound()
 	w.viewers = append(w.viewers, v)
 	return true
 }
@@ -79,13 +81,19 @@ func (w *walker) finish() {
 	w.viewers = nil
 }
 
+// walkFor is how many viewers are written to before others may use the processor.
+const walkFor = 16
+
 // walk writes to each viewer what is new.
 func (w *walker) walk(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	kept := w.viewers[:0]
 	w.share.framing = nil
-	for _, v := range w.viewers {
+	for i, v := range w.viewers {
+		if i%walkFor == walkFor-1 {
+			runtime.Gosched() // a walk over hundreds takes milliseconds
+		}
 		if v.cursor.place != w.share.from || v.conn.framing != w.share.framing {
 			w.share.prepare(v, now)
 		}
@@ -97,7 +105,7 @@ func (w *walker) walk(now time.Time) {
 	}
 	clear(w.viewers[len(kept):])
 	w.viewers = kept
-	w.share.clear()
+	w.share.bytes, w.share.framing = nil, nil
 }
 
 // prepare makes s what v, and all at the same place, are sent next.
@@ -105,32 +113,28 @@ func (s *share) prepare(v *Viewer, now time.Time) {
 	c := v.cursor // a copy: it moves only once its bytes are written
 	skipped := false
 	c.onSkip = func(reason.Reason, uint64) { skipped = true }
-	batch, err := c.take(nil, now)
+	batch, err := c.take(s.batch[:0], now)
 	s.from, s.to, s.framing = v.cursor.place, c.place, v.conn.framing
-	s.fine = err == nil && !skipped && c.late.IsZero() && len(batch) < maxVector
+	s.fine = err == nil && !skipped && c.late.IsZero()
 	if s.size = Length(batch); s.size >= maxBatch {
 		s.fine = false // there may be more
 	}
 	if s.pieces = s.pieces[:0]; len(batch) > 0 {
 		s.pieces = s.framing.Frame(s.pieces, batch, s.size)
 	}
-	s.vector = s.vector.of(s.pieces)
-}
-
-// clear lets go of what is shared.
-func (s *share) clear() {
+	s.bytes = s.scratch.Gather(s.pieces)
+	clear(batch)
 	clear(s.pieces)
-	clear(s.vector)
-	s.framing = nil
+	s.batch = batch
 }
 
 // offer writes s to v, and moves v on. It says whether all of it was taken.
 func (v *Viewer) offer(s *share) bool {
-	if len(s.pieces) == 0 {
+	if len(s.bytes) == 0 {
 		v.cursor.place = s.to
 		return true
 	}
-	n, err := v.conn.tryWrite(s.vector)
+	n, err := v.conn.tryWrite(s.bytes)
 	if err != nil {
 		v.failed = err
 		return false
@@ -141,22 +145,11 @@ func (v *Viewer) offer(s *share) bool {
 	v.cursor.place = s.to
 	v.bytes += uint64(s.size)
 	v.sent.Add(float64(s.size))
-	if all := Length(s.pieces); n < all {
-		v.rest = after(s.pieces, n)
+	if n < len(s.bytes) {
+		v.rest = net.Buffers{bytes.Clone(s.bytes[n:])}
 		return false
 	}
 	return true
-}
-
-// after returns what is left of pieces behind n bytes.
-func after(pieces net.Buffers, n int) net.Buffers {
-	rest := slices.Clone(pieces)
-	for n > 0 && n >= len(rest[0]) {
-		n -= len(rest[0])
-		rest = rest[1:]
-	}
-	rest[0] = rest[0][n:]
-	return rest
 }
 
 // walkers are those of one Feed; they start as viewers come.

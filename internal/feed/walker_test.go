@@ -19,7 +19,7 @@ import (
 const bound = 20 * time.Second
 
 // pair returns both ends of a TCP connection.
-func pair(t *testing.T) (near, far *net.TCPConn) {
+func pair(t testing.TB) (near, far *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
