@@ -19,6 +19,7 @@ type audience struct {
 	id       *identity
 	client   *http.Client
 	pool     *pool
+	flows    flows
 	running  sync.WaitGroup
 	seed     atomic.Uint64
 	ended    <-chan struct{}
@@ -44,6 +45,7 @@ func openAudience(ctx context.Context, f Feedback, n Network) (*audience, error)
 		a.pool.every = time.Millisecond
 	}
 	a.running.Go(func() { a.pool.run(running) })
+	a.running.Go(func() { a.flows.run(running) })
 	return a, nil
 }
 
