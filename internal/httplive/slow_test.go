@@ -149,7 +149,7 @@ func TestSlowWebSocketIsClosed(t *testing.T) {
 // TestServerClosesBlockedViewers checks that a write that blocks does not keep
 // Close for long.
 func TestServerClosesBlockedViewers(t *testing.T) {
-	s := newStage(t, stageOptions{})
+	s := newStage(t, stageOptions{config: httplive.Config{WriteTimeout: 10 * time.Minute, Patience: 10 * time.Minute}})
 	video, _ := tracks(frames(t))
 	p := s.publish(t, video, nil)
 	write(t, p, heavy(video, 0))

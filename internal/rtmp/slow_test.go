@@ -5,39 +5,42 @@ import (
 	"testing"
 	"time"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
 	"millrace/internal/wire/rtmpchunk"
 )
 
-// A player that does not read for a while goes on at a newer key frame; one that
-// does not read any more is closed, and the stream goes on.
-func TestSlowPlayer(t *testing.T) {
-	w := runFor(t, Config{WriteTimeout: 4 * time.Second}, time.Minute)
-	heavy := func(i int) *media.Frame {
-		nal := pic
-		if i%10 == 0 {
-			nal = idr
-		}
-		return picture(small, int64(i)*100, append(append([]byte{}, nal...), make([]byte, 100_000)...))
+// heavy is a picture of 100 kB, ten to a second and to a key frame.
+func heavy(i int) *media.Frame {
+	nal := pic
+	if i%10 == 0 {
+		nal = idr
 	}
-	first := heavy(0)
-	first.Key = true
-	pub := w.publish([2]*media.Track{small, nil}, first)
+	f := picture(small, int64(i)*100, append(append([]byte{}, nal...), make([]byte, 100_000)...))
+	f.Key = i%10 == 0
+	return f
+}
+
+func writeHeavy(t *testing.T, pub *live.Publisher, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		must(t, pub.Write(heavy(i)))
+	}
+}
+
+const manyHeavy = 300 // 30 s, 30 MB
+
+// A player that reads too slowly goes on at a newer key frame.
+func TestSlowPlayer(t *testing.T) {
+	w := runFor(t, Config{WriteTimeout: time.Hour, Patience: time.Hour}, time.Minute)
+	pub := w.publish([2]*media.Track{small, nil}, heavy(0))
 	p := w.watch("live/s")
 	must(t, p.net.Conn.(*net.TCPConn).SetReadBuffer(16<<10))
-	write := func(from, to int) {
-		for i := from; i < to; i++ {
-			f := heavy(i)
-			f.Key = i%10 == 0
-			must(t, pub.Write(f))
-		}
-	}
-	const many = 300 // 30 s, 30 MB
-	write(1, many)
-	at, last := many, uint32(0)
+	writeHeavy(t, pub, 1, manyHeavy)
+	at, last := manyHeavy, uint32(0)
 	for leapt := false; !leapt; {
-		write(at, at+10) // ten times what it reads
+		writeHeavy(t, pub, at, at+10) // ten times what it reads
 		at += 10
 		m, err := p.message()
 		must(t, err)
@@ -49,10 +52,18 @@ func TestSlowPlayer(t *testing.T) {
 			last = m.Timestamp
 		}
 	}
-	write(at, at+many)
-	w.ended(reason.Slow)
 	if n := w.metric("millrace_rtmp_skipped_frames_total", reason.SkipAge) + w.metric("millrace_rtmp_skipped_frames_total", reason.SkipOverrun); n < 10 {
 		t.Errorf("%v skipped frames are counted", n)
 	}
-	write(at+many, at+many+1) // nobody else is the worse for it
+}
+
+// One that does not read any more is closed, and the stream goes on.
+func TestPlayerThatDoesNotRead(t *testing.T) {
+	w := runFor(t, Config{WriteTimeout: time.Second}, time.Minute)
+	pub := w.publish([2]*media.Track{small, nil}, heavy(0))
+	p := w.watch("live/s")
+	must(t, p.net.Conn.(*net.TCPConn).SetReadBuffer(16<<10))
+	writeHeavy(t, pub, 1, manyHeavy)
+	w.ended(reason.Slow)
+	writeHeavy(t, pub, manyHeavy, manyHeavy+1) // nobody else is the worse for it
 }
