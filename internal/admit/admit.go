@@ -22,7 +22,22 @@ type Admit struct {
 	log      *slog.Logger
 	// witnesses are told of publishers.
 	witnesses []Witness
+	gate      Gate // nil: none
 }
+
+// Gate bounds how many streams are published to an ingest domain. It may not
+// block.
+type Gate interface {
+	// Enter takes a place, or fails with a *catalog.Denied. The gate itself, as a
+	// witness, sees the end of a publisher that comes to be.
+	Enter(domain, app, stream string) error
+	// Leave gives back the place of one that does not.
+	Leave(domain, app, stream string)
+}
+
+// Bound has g, which is one of the witnesses, bound publishers. It must be called
+// before a is in use.
+func (a *Admit) Bound(g Gate) { a.gate = g }
 
 // Witness is told of each publisher that was admitted, to an ingest domain. It
 // may not block; the publisher's Done says when it is over.
@@ -57,9 +72,9 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 		return nil, err
 	}
 	name := live.Name{Domain: main.Name, App: q.App, Stream: q.Stream}
-	p, err := a.hub.AwaitPublish(ctx, name, string(q.Protocol), q.RemoteAddr)
+	p, err := a.publish(ctx, domain.Name, name, q)
 	if err != nil {
-		return nil, fmt.Errorf("admit publisher: %w", err)
+		return nil, err
 	}
 	for _, w := range a.witnesses {
 		w.Published(p, domain, q)
@@ -67,11 +82,28 @@ func (a *Admit) Publish(ctx context.Context, q catalog.Request) (*live.Publisher
 	// Who was forbidden after the first look may have been missed by whoever
 	// cuts those that publish.
 	if err := a.checkBlocked(domain, q); err != nil {
-		p.Kick()
+		p.Forbid()
 		return nil, err
 	}
 	a.admitted(ctx, "publisher", name, q)
 	return p, nil
+}
+
+// publish has the hub make a publisher, if there is a place for one.
+func (a *Admit) publish(ctx context.Context, domain string, n live.Name, q catalog.Request) (*live.Publisher, error) {
+	if a.gate != nil {
+		if err := a.gate.Enter(domain, n.App, n.Stream); err != nil {
+			return nil, err
+		}
+	}
+	p, err := a.hub.AwaitPublish(ctx, n, string(q.Protocol), q.RemoteAddr)
+	if err == nil {
+		return p, nil
+	}
+	if a.gate != nil {
+		a.gate.Leave(domain, n.App, n.Stream)
+	}
+	return nil, fmt.Errorf("admit publisher: %w", err)
 }
 
 func (a *Admit) checkBlocked(d *catalog.Domain, q catalog.Request) error {

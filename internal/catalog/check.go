@@ -52,10 +52,8 @@ func (d *Domain) checkSelf() *Invalid {
 		return &Invalid{"callbacks", "are for ingest domains only"}
 	}
 	if c := d.Callbacks; c != nil {
-		for field, at := range map[string]string{"url": c.URL, "exception-url": c.ExceptionURL, "switch-url": c.SwitchURL} {
-			if u, err := url.Parse(at); at != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-				return &Invalid{"callbacks: " + field, quote(at) + " is no http or https URL"}
-			}
+		if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return &Invalid{"callbacks: url", quote(c.URL) + " is no http or https URL"}
 		}
 	}
 	return nil

@@ -39,6 +39,9 @@ type Domain struct {
 	CNAME    string    `json:"cname"`
 	Created  time.Time `json:"created"`
 	Modified time.Time `json:"modified"`
+	// ResourceGroup and Tags are kept for clients, who find domains by them.
+	ResourceGroup string            `json:"resource-group,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
 	// Certificate names the certificate that is served for Name; "": the
 	// installation's self-signed one.
 	Certificate string     `json:"certificate,omitempty"`
@@ -57,9 +60,7 @@ type Domain struct {
 // Callbacks are where an ingest domain reports its publishers to
 // (SetLiveStreamsNotifyUrlConfig).
 type Callbacks struct {
-	URL          string `json:"url"`
-	ExceptionURL string `json:"exception-url,omitempty"`
-	SwitchURL    string `json:"switch-url,omitempty"`
+	URL string `json:"url"`
 	// Key signs the requests; "": they are not signed.
 	Key string `json:"key,omitempty"`
 }

@@ -55,6 +55,9 @@ func (c Config) check() error {
 	if c.SRTLatency < 0 || c.SRTLatency > maxLatency {
 		return &BadValue{"srt-latency", c.SRTLatency.String(), "is not from 0s to 10s"}
 	}
+	if c.StreamQuota < 0 {
+		return &BadValue{"stream-quota", strconv.Itoa(c.StreamQuota), "is less than 0"}
+	}
 	if c.TailMiB < 1 || c.TailMiB > maxTailMiB {
 		return &BadValue{"tail-mib", strconv.Itoa(c.TailMiB), "is not from 1 to 4096"}
 	}

@@ -34,6 +34,7 @@ type Config struct {
 	Demo   bool `name:"demo" yaml:"demo" help:"Publish a test picture, so that there is something to watch."`
 
 	DomainQuota int `name:"domain-quota" yaml:"domain-quota" default:"20" help:"How many domains can be made besides the two default ones."`
+	StreamQuota int `name:"stream-quota" yaml:"stream-quota" default:"300" help:"How many streams can be published to one ingest domain at once; 0: any number."`
 
 	CallbackPrivate bool `name:"callback-private" yaml:"callback-private" help:"Let callbacks go to private and loopback addresses."`
 
@@ -59,7 +60,7 @@ func Default() Config {
 	return Config{
 		DataDir:  "./data",
 		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
+		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, StreamQuota: 300, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 

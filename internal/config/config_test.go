@@ -76,6 +76,7 @@ rtc-ip:
 no-auth: true
 demo: true
 domain-quota: 50
+stream-quota: 7
 rts-mode: half-second
 take-over: always
 pull:
@@ -93,7 +94,7 @@ log-format: json
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
 		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		SRTPassphrase: "correct horse battery", SRTLatency: time.Second, TailMiB: 8, TailAge: 10 * time.Second,
-		NoAuth: true, Demo: true, DomainQuota: 50, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
+		NoAuth: true, Demo: true, DomainQuota: 50, StreamQuota: 7, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
 		Pull: config.Pulls{
 			{Stream: "live/cam-*", From: []string{"rtmp://a/{app}/{stream}", "https://b/{stream}.flv?k=1"}},
 			{Stream: "live/news", Domain: "play.example", From: []string{"srt://c:1105"}, Always: true},

@@ -30,22 +30,26 @@ const (
 
 // Publication is one publisher's time.
 type Publication struct {
-	Domain   string        `json:"domain"` // of ingest
-	Main     string        `json:"main"`   // the streaming domain
-	App      string        `json:"app"`
-	Stream   string        `json:"stream"`
-	Protocol string        `json:"protocol"`
-	Client   string        `json:"client"` // address with port
-	Query    string        `json:"query,omitempty"`
-	Began    time.Time     `json:"began"`
-	Ended    time.Time     `json:"ended,omitzero"`
-	Reason   reason.Reason `json:"reason,omitempty"`
+	Domain   string `json:"domain"` // of ingest
+	Main     string `json:"main"`   // the streaming domain
+	App      string `json:"app"`
+	Stream   string `json:"stream"`
+	Protocol string `json:"protocol"`
+	Client   string `json:"client"` // address with port
+	Query    string `json:"query,omitempty"`
+	// Pulled says that the stream was fetched from another server; Client is
+	// then that one's address, or its URL.
+	Pulled bool          `json:"pulled,omitempty"`
+	Began  time.Time     `json:"began"`
+	Ended  time.Time     `json:"ended,omitzero"`
+	Reason reason.Reason `json:"reason,omitempty"`
 }
 
 // Online is a publisher of this moment. Tracks are nil while they are not known.
 type Online struct {
 	Publication
-	Video, Audio *media.Track
+	Video, Audio         *media.Track
+	VideoRate, AudioRate live.Rate
 }
 
 // Action is something done to a stream.
@@ -64,8 +68,11 @@ type Config struct {
 	Snapshot func() *catalog.Snapshot
 	// History and Actions are where those lists are kept.
 	History, Actions catalog.Store
-	Now              func() time.Time
-	Log              *slog.Logger
+	// Most is how many streams may be published to one ingest domain at once; 0:
+	// any number.
+	Most int
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Room is the list of publishers.
@@ -79,12 +86,13 @@ type Room struct {
 	mu     sync.Mutex
 	closed bool
 	online map[*live.Publisher]Publication
+	places places
 }
 
 // New opens the histories. Publications whose end nobody has seen, because the
 // node died, end now.
 func New(ctx context.Context, c Config) (*Room, error) {
-	r := &Room{config: c, stop: make(chan struct{}), online: map[*live.Publisher]Publication{}}
+	r := &Room{config: c, stop: make(chan struct{}), online: map[*live.Publisher]Publication{}, places: places{}}
 	var err error
 	r.history, err = journal.Open[Publication](ctx, c.History, journal.Options{Life: historyLife, Most: historyMost, Now: c.Now, Log: c.Log})
 	if err == nil {
@@ -101,10 +109,16 @@ func New(ctx context.Context, c Config) (*Room, error) {
 
 // Published implements admit.Witness.
 func (r *Room) Published(p *live.Publisher, domain *catalog.Domain, q catalog.Request) {
-	v := Publication{
+	r.List(p, Publication{
 		Domain: domain.Name, Main: domain.Main, App: q.App, Stream: q.Stream, Protocol: string(q.Protocol),
-		Client: q.RemoteAddr, Query: q.Query, Began: r.config.Now().UTC(),
-	}
+		Client: q.RemoteAddr, Query: q.Query,
+	}, func() { r.Leave(domain.Name, q.App, q.Stream) })
+}
+
+// List has a publisher in the lists until its end, then calls ended, which may be
+// nil. It fills in when v began, and does not block.
+func (r *Room) List(p *live.Publisher, v Publication, ended func()) {
+	v.Began = r.config.Now().UTC()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -112,7 +126,12 @@ func (r *Room) Published(p *live.Publisher, domain *catalog.Domain, q catalog.Re
 	}
 	r.online[p] = v
 	id := r.history.Add(v)
-	r.watches.Go(func() { r.watch(p, id) })
+	r.watches.Go(func() {
+		r.watch(p, id)
+		if ended != nil {
+			ended()
+		}
+	})
 }
 
 // watch waits for a publisher's end.
@@ -142,6 +161,7 @@ func (r *Room) Online(f func(*Publication) bool) []Online {
 	r.mu.Unlock()
 	for i, p := range publishers {
 		all[i].Video, all[i].Audio = p.Tracks()
+		all[i].VideoRate, all[i].AudioRate = p.Rates()
 	}
 	slices.SortFunc(all, func(a, b Online) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Domain, b.Domain))
@@ -178,12 +198,21 @@ func (r *Room) Note(a Action) {
 	r.actions.Add(a)
 }
 
-// Kick ends the publisher of a stream, and says whether there was one.
+// Kick ends the publisher of a stream, which may come back, and says whether there
+// was one.
 func (r *Room) Kick(domain, app, stream string) bool {
-	return r.kick(func(v *Publication) bool { return v.Domain == domain && v.App == app && v.Stream == stream }) > 0
+	return r.end((*live.Publisher).Kick, func(v *Publication) bool { return v.Domain == domain && v.App == app && v.Stream == stream }) > 0
 }
 
-func (r *Room) kick(f func(*Publication) bool) int {
+// Cut ends at once the streams that the catalog forbids now, their viewers too.
+// Run does the same for changes of the catalog by whomever, a little later.
+func (r *Room) Cut() {
+	s, now := r.config.Snapshot(), r.config.Now()
+	r.end((*live.Publisher).Forbid, func(v *Publication) bool { return s.Blocked(v.Domain, v.App, v.Stream, now) != nil })
+}
+
+// end ends the publishers that f is true for.
+func (r *Room) end(how func(*live.Publisher), f func(*Publication) bool) int {
 	r.mu.Lock()
 	var found []*live.Publisher
 	for p, v := range r.online {
@@ -193,7 +222,7 @@ func (r *Room) kick(f func(*Publication) bool) int {
 	}
 	r.mu.Unlock()
 	for _, p := range found {
-		p.Kick()
+		how(p)
 	}
 	return len(found)
 }
@@ -231,7 +260,6 @@ func (r *Room) cut(ctx context.Context) {
 			continue
 		}
 		seen = s
-		now := r.config.Now()
-		r.kick(func(v *Publication) bool { return s.Blocked(v.Domain, v.App, v.Stream, now) != nil })
+		r.Cut()
 	}
 }

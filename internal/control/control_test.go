@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,9 @@ type world struct {
 	history, actions catalog.Store
 }
 
+// most is how many streams an ingest domain may have here.
+const most = 3
+
 func begin(t *testing.T) *world {
 	t.Helper()
 	w := &world{history: mem.New(), actions: mem.New(), hub: live.NewHub(live.Options{})}
@@ -46,13 +50,14 @@ func begin(t *testing.T) *world {
 	}
 	w.room = w.open(t)
 	w.door = admit.New(w.catalog.Snapshot, w.hub, time.Now, log, w.room)
+	w.door.Bound(w.room)
 	return w
 }
 
 func (w *world) open(t *testing.T) *control.Room {
 	t.Helper()
 	r, err := control.New(t.Context(), control.Config{
-		Snapshot: w.catalog.Snapshot, History: w.history, Actions: w.actions, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Snapshot: w.catalog.Snapshot, History: w.history, Actions: w.actions, Most: most, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +141,11 @@ func TestForbiddenWhicheverWay(t *testing.T) {
 		w := begin(t)
 		defer w.run(t)()
 		bad, good := w.publish(t, "bad"), w.publish(t, "good")
+		viewer, err := w.hub.Subscribe(t.Context(), live.Name{Domain: "play.test", App: "live", Stream: "bad"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer viewer.Close()
 		began := time.Now()
 		for _, in := range []string{"other.test", "push.test"} {
 			if err := w.catalog.BlockStream(t.Context(), "test", in, "live", "bad", time.Now().Add(time.Hour)); err != nil {
@@ -157,7 +167,10 @@ func TestForbiddenWhicheverWay(t *testing.T) {
 		if good.Err() != nil {
 			t.Error("another stream was cut, too")
 		}
-		_, err := w.door.Publish(t.Context(), catalog.Request{Protocol: catalog.RTMP, Host: "push.test", App: "live", Stream: "bad", Path: "/live/bad"})
+		if _, err := viewer.Next(t.Context()); !errors.Is(err, live.ErrForbidden) || time.Since(began) > time.Second {
+			t.Errorf("its viewers are told %v after %v", err, time.Since(began))
+		}
+		_, err = w.door.Publish(t.Context(), catalog.Request{Protocol: catalog.RTMP, Host: "push.test", App: "live", Stream: "bad", Path: "/live/bad"})
 		if d, ok := err.(*catalog.Denied); !ok || d.Reason != reason.Forbidden {
 			t.Errorf("came in again: %v", err)
 		}
@@ -181,5 +194,50 @@ func TestKick(t *testing.T) {
 			t.Errorf("actions: %+v", a)
 		}
 		w.publish(t, "a") // it may come back
+	})
+}
+
+// No more streams are published to a domain than may be; those that are may be
+// taken over, and who leaves makes room.
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		defer w.run(t)()
+		try := func(host, stream string) error {
+			p, err := w.door.Publish(t.Context(), catalog.Request{Protocol: catalog.RTMP, Host: host, App: "live", Stream: stream, Path: "/live/" + stream})
+			if p != nil {
+				p.Announce(&media.Track{Kind: media.Video, Codec: media.H264}, nil)
+			}
+			return err
+		}
+		full := func(host, stream string) {
+			t.Helper()
+			var d *catalog.Denied
+			if err := try(host, stream); !errors.As(err, &d) || d.Reason != reason.Limit {
+				t.Errorf("%s to %s: %v", stream, host, err)
+			}
+		}
+		a := w.publish(t, "a")
+		w.publish(t, "b")
+		w.publish(t, "c")
+		full("push.test", "d")
+		if err := try("other.test", "d"); err != nil {
+			t.Errorf("another domain has places of its own: %v", err)
+		}
+		// A name that is held by another domain's publisher takes no place here.
+		if err := try("other.test", "b"); err != nil {
+			t.Errorf("after the silence of the one before: %v", err)
+		}
+		if b := w.publish(t, "b"); b.Err() != nil { // takes it over again
+			t.Error(b.Err())
+		}
+		full("push.test", "d")
+		a.Close(reason.ClosedByPeer)
+		synctest.Wait()
+		w.publish(t, "e")
+		full("push.test", "a")
+		for range 10 { // who is refused takes no place, for as little as a moment
+			full("push.test", "f")
+		}
 	})
 }

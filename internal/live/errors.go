@@ -9,14 +9,15 @@ import (
 
 // Errors that callers branch on.
 var (
-	ErrNotFound = errors.New("nobody publishes this stream")
-	ErrTaken    = errors.New("the stream has a publisher already")
-	ErrEnded    = errors.New("the stream has ended")
-	ErrSlow     = errors.New("the reader cannot keep up")
-	ErrReplaced = errors.New("replaced by a new publisher")
-	ErrKicked   = errors.New("ended by the operator")
-	ErrShutdown = errors.New("this node is shutting down")
-	ErrClosed   = errors.New("closed by its owner")
+	ErrNotFound  = errors.New("nobody publishes this stream")
+	ErrTaken     = errors.New("the stream has a publisher already")
+	ErrEnded     = errors.New("the stream has ended")
+	ErrSlow      = errors.New("the reader cannot keep up")
+	ErrReplaced  = errors.New("replaced by a new publisher")
+	ErrKicked    = errors.New("ended by the operator")
+	ErrForbidden = errors.New("forbidden by the operator")
+	ErrShutdown  = errors.New("this node is shutting down")
+	ErrClosed    = errors.New("closed by its owner")
 )
 
 // ReasonOf maps an error of this package, or of a context, to its word.
@@ -31,6 +32,7 @@ func ReasonOf(err error) reason.Reason {
 		{ErrSlow, reason.Slow},
 		{ErrReplaced, reason.Replaced},
 		{ErrKicked, reason.Kicked},
+		{ErrForbidden, reason.Forbidden},
 		{ErrShutdown, reason.Shutdown},
 		{ErrClosed, reason.ClosedByPeer},
 		{context.DeadlineExceeded, reason.Timeout},

@@ -160,6 +160,8 @@ type Stat struct {
 	Publishing   bool
 	Readers      int
 	Video, Audio *media.Track
+	// VideoRate and AudioRate are those of the publisher.
+	VideoRate, AudioRate Rate
 }
 
 // Stats returns the state of every stream, in no order.
@@ -171,10 +173,15 @@ func (h *Hub) Stats() []Stat {
 	}
 	h.mu.Unlock()
 	stats := make([]Stat, 0, len(all))
+	now := time.Now().UnixNano()
 	for _, s := range all {
 		s.mu.Lock()
-		stats = append(stats, Stat{s.name, s.publisher != nil, s.readers, s.video, s.audio})
+		v := Stat{Name: s.name, Publishing: s.publisher != nil, Readers: s.readers, Video: s.video, Audio: s.audio}
+		if s.publisher != nil {
+			v.VideoRate, v.AudioRate = s.publisher.rates(now)
+		}
 		s.mu.Unlock()
+		stats = append(stats, v)
 	}
 	return stats
 }

@@ -71,6 +71,9 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 	}
 	s.last = max(s.last, pk.Time)
 	s.lastArrived = pk.Arrived
+	if pk.Layer == 0 {
+		p.meters[kind].add(len(pk.Payload), pk.Time, pk.Arrived)
+	}
 	p.answer(pk)
 	s.packets.account.asked = s.heeds()
 	s.packets.appendOne(pk)

@@ -18,7 +18,7 @@ const silence = 2 * time.Second
 var errGone = errors.New("stream has just ended")
 
 // Publisher is the right to append to a stream. One goroutine uses it; Done,
-// Err, Why, Tracks and Kick may be called by any.
+// Err, Why, Tracks, Rates, Kick and Forbid may be called by any.
 type Publisher struct {
 	stream        *stream
 	proto, remote string
@@ -29,6 +29,7 @@ type Publisher struct {
 	fresh         [2]bool               // kinds that have appended nothing yet
 	undecodable   int                   // video frames, or packets, that came before the first key frame
 	dropped       map[reason.Reason]int // other packets that were not appended
+	meters        [2]meter
 	announced     bool
 
 	// Of one that brings packets.
@@ -161,6 +162,7 @@ func (p *Publisher) Write(f *media.Frame) error {
 	}
 	s.last = max(s.last, f.DTS)
 	s.lastArrived = f.Arrived
+	p.meters[kind].add(len(f.Data), f.DTS, f.Arrived)
 	s.append(f)
 	return nil
 }
@@ -224,17 +226,27 @@ func (p *Publisher) Close(why reason.Reason) { p.leave(ErrClosed, why) }
 // goroutine may call it. The stream goes on as after Close.
 func (p *Publisher) Kick() { p.leave(ErrKicked, reason.Kicked) }
 
-func (p *Publisher) leave(err error, why reason.Reason) {
+// Forbid is Kick of a stream that may not come back: its readers do not wait for
+// it, but end at once, with ErrForbidden.
+func (p *Publisher) Forbid() { p.end(ErrKicked, reason.Kicked, ErrForbidden) }
+
+func (p *Publisher) leave(err error, why reason.Reason) { p.end(err, why, ErrEnded) }
+
+// end ends publishing. The stream ends with over where it does not linger; one
+// that is forbidden never does.
+func (p *Publisher) end(err error, why reason.Reason, over error) {
 	p.finish(err, why)
 	s := p.stream
 	held := false
-	s.endIf(ErrEnded, func() bool {
+	s.endIf(over, func() bool {
 		if s.publisher != p {
 			return false
 		}
 		s.publisher = nil
 		held = true
 		switch {
+		case errors.Is(over, ErrForbidden):
+			return true
 		case s.supplied():
 			return false
 		case s.announced:

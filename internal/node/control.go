@@ -32,7 +32,7 @@ func (n *node) openControl() error {
 		return err
 	}
 	n.control, err = control.New(ctx, control.Config{
-		Snapshot: n.catalog.Snapshot, History: history, Actions: actions, Now: time.Now, Log: n.log,
+		Snapshot: n.catalog.Snapshot, History: history, Actions: actions, Most: n.cfg.StreamQuota, Now: time.Now, Log: n.log,
 	})
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (n *node) openControl() error {
 		return err
 	}
 	n.api = openapi.New(openapi.Config{
-		Catalog: n.catalog.Catalog, Streams: n.control, Deliveries: n.callback.Deliveries, Node: host, Now: time.Now, Log: n.log,
+		Catalog: n.catalog.Catalog, Streams: n.control, Stats: n.hub.Stats, Deliveries: n.callback.Deliveries, Node: host, Now: time.Now, Log: n.log,
 	})
 	return nil
 }

@@ -122,6 +122,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	door := admit.New(all.Snapshot, n.hub, time.Now, log, n.control, n.callback)
+	door.Bound(n.control)
 	n.relay(door)
 	n.rtmp = rtmp.New(rtmp.Config{}, door, log, rtmp.NewMetrics(n.registry))
 	if err := n.listenSRT(door); err != nil {

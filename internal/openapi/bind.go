@@ -16,13 +16,16 @@ import (
 // required: it must be there. domain: it names a domain, or several separated
 // by commas, which keys of one domain must have. max=N: of an int. one=a|b: its
 // values, case aside. def=V: its value where there is none. The field is a
-// string, an int, a time.Time, or a []string separated by commas.
+// string, an int, a time.Time, a []string separated by commas, or a
+// map[string]string of what comes as Name.1.Key and Name.1.Value, Name.2.Key and
+// so on.
 type field struct {
 	index            int
 	name, def        string
 	required, domain bool
 	max              int
 	one              []string
+	pairs            bool
 }
 
 const (
@@ -37,7 +40,7 @@ func fieldsOf(t reflect.Type) []field {
 	var all []field
 	for i := range t.NumField() {
 		words := strings.Split(t.Field(i).Tag.Get("api"), ",")
-		f := field{index: i, name: words[0], max: 1 << 31}
+		f := field{index: i, name: words[0], max: 1 << 31, pairs: t.Field(i).Type.Kind() == reflect.Map}
 		for _, w := range words[1:] {
 			key, value, _ := strings.Cut(w, "=")
 			switch key {
@@ -63,6 +66,12 @@ func fieldsOf(t reflect.Type) []field {
 // bind fills in a struct and returns the domains that it names.
 func bind(into reflect.Value, fields []field, parameters map[string]string) (domains []string, err error) {
 	for _, f := range fields {
+		if f.pairs {
+			if err := f.setPairs(into.Field(f.index), parameters); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		value := parameters[f.name]
 		if strings.TrimSpace(value) == "" {
 			if f.required {

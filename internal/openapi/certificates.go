@@ -44,7 +44,7 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 			return nil, err
 		}
 	}
-	return &answer{}, about("CertName", s.catalog.ChangeDomain(ctx, string(by), d.Name, func(d *catalog.Domain) error {
+	return &answer{}, about("CertName", s.catalog.ChangeDomain(ctx, by.ID, d.Name, func(d *catalog.Domain) error {
 		d.Certificate = name
 		return nil
 	}))
@@ -53,9 +53,7 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 // mayUse keeps keys of one domain from the certificates of others: from
 // replacing them, and from being served with them.
 func (s *Server) mayUse(by caller, d *catalog.Domain, name string) error {
-	snapshot := s.catalog.Snapshot()
-	key := snapshot.AccessKey(string(by))
-	if key != nil && key.Scope != catalog.OneDomain || snapshot.Certificate(name) == nil || d.Certificate == name {
+	if by.Scope != catalog.OneDomain || s.catalog.Snapshot().Certificate(name) == nil || d.Certificate == name {
 		return nil
 	}
 	return &Error{http.StatusForbidden, "Forbidden.Domain", "The certificate " + quote(name) + " is not that of the domain of this access key."}
@@ -73,7 +71,7 @@ func (s *Server) upload(ctx context.Context, by caller, name string, p setCertif
 	case old != nil && p.Force != "1" && (old.Chain != p.Chain || old.Key != p.Key):
 		return &Error{http.StatusBadRequest, "CertName.AlreadyExists", "There is another certificate of this name; ForceSet=1 replaces it."}
 	}
-	return about("SSLPub", s.catalog.SetCertificate(ctx, string(by), catalog.Certificate{Name: name, Chain: p.Chain, Key: p.Key}))
+	return about("SSLPub", s.catalog.SetCertificate(ctx, by.ID, catalog.Certificate{Name: name, Chain: p.Chain, Key: p.Key}))
 }
 
 // leaf is a certificate itself, without its chain.

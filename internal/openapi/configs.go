@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"millrace/internal/catalog"
-	"millrace/internal/control"
 	"millrace/internal/sign"
 )
 
@@ -57,6 +56,9 @@ func parseFunctions(s string) ([]catalog.Function, error) {
 	for i, f := range sent {
 		args := map[string]string{}
 		for _, a := range f.Args {
+			if a.Value == hidden && slices.Contains(secretArgs, a.Name) {
+				return nil, invalid("Functions", a.Name+" is what is shown in place of a key")
+			}
 			args[a.Name] = a.Value
 		}
 		all[i] = catalog.Function{ID: uint64(f.ID), Name: f.Name, Args: args}
@@ -69,7 +71,7 @@ func (s *Server) setConfigs(ctx context.Context, by caller, p setConfigs) (*answ
 	if err != nil {
 		return nil, err
 	}
-	return &answer{}, about("Functions", s.catalog.SetFunctions(ctx, string(by), p.Domains, functions))
+	return &answer{}, about("Functions", s.catalog.SetFunctions(ctx, by.ID, p.Domains, functions))
 }
 
 type deleteConfigs struct {
@@ -78,7 +80,7 @@ type deleteConfigs struct {
 }
 
 func (s *Server) deleteConfigs(ctx context.Context, by caller, p deleteConfigs) (*answer, error) {
-	return &answer{}, about("FunctionNames", s.catalog.DeleteFunctions(ctx, string(by), p.Domains, p.Functions))
+	return &answer{}, about("FunctionNames", s.catalog.DeleteFunctions(ctx, by.ID, p.Domains, p.Functions))
 }
 
 type whichConfigs struct {
@@ -98,7 +100,7 @@ type domainConfig struct {
 
 type functionArg struct{ ArgName, ArgValue string }
 
-func (s *Server) describeConfigs(_ context.Context, _ caller, p whichConfigs) (*domainConfigs, error) {
+func (s *Server) describeConfigs(_ context.Context, by caller, p whichConfigs) (*domainConfigs, error) {
 	d, err := s.domain(p.Domain)
 	if err != nil {
 		return nil, err
@@ -110,7 +112,7 @@ func (s *Server) describeConfigs(_ context.Context, _ caller, p whichConfigs) (*
 		}
 		c := domainConfig{FunctionName: f.Name, ConfigId: strconv.FormatUint(f.ID, 10), Status: "success"}
 		for _, name := range slices.Sorted(maps.Keys(f.Args)) {
-			c.FunctionArgs.FunctionArg = append(c.FunctionArgs.FunctionArg, functionArg{name, f.Args[name]})
+			c.FunctionArgs.FunctionArg = append(c.FunctionArgs.FunctionArg, functionArg{name, argument(by, name, f.Args[name])})
 		}
 		a.DomainConfigs.DomainConfig = append(a.DomainConfigs.DomainConfig, c)
 	}
@@ -157,42 +159,4 @@ func (s *Server) checkAuth(_ context.Context, _ caller, p checkAuth) (*authCheck
 		sign.BadHash: "INVALID MD5HASH", sign.Expired: "INVALID TIMESTAMP",
 	}
 	return &authCheck{Status: "false", Description: words[why.Fault]}, nil
-}
-
-type domainLimit struct {
-	answer
-	LiveDomainLimitList struct{ LiveDomainLimit many[limitRow] }
-}
-
-type limitRow struct {
-	DomainName                                                                                         string
-	LimitNum, CurrentNum, LimitTranscodeNum, CurrentTranscodeNum, LimitTransferNum, CurrentTransferNum int
-}
-
-type whichLimit struct {
-	Domain string `api:"DomainName,domain"`
-}
-
-// describeLimit tells how many streams ingest domains have. There is no limit,
-// which is said by the largest number that clients take.
-func (s *Server) describeLimit(_ context.Context, _ caller, p whichLimit) (*domainLimit, error) {
-	all := s.catalog.Snapshot().Domains()
-	if p.Domain != "" {
-		d, err := s.ofRole(p.Domain, catalog.Ingest)
-		if err != nil {
-			return nil, err
-		}
-		all = []*catalog.Domain{d}
-	}
-	const none = 1<<31 - 1
-	a := &domainLimit{}
-	for _, d := range all {
-		if d.Role == catalog.Ingest {
-			a.LiveDomainLimitList.LiveDomainLimit = append(a.LiveDomainLimitList.LiveDomainLimit, limitRow{
-				DomainName: d.Name, LimitNum: none, LimitTranscodeNum: none, LimitTransferNum: none,
-				CurrentNum: len(s.streams.Online(func(v *control.Publication) bool { return v.Domain == d.Name })),
-			})
-		}
-	}
-	return a, nil
 }

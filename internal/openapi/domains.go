@@ -21,18 +21,27 @@ type one struct {
 }
 
 type newDomain struct {
-	Name   string `api:"DomainName,required,domain"`
-	Type   string `api:"LiveDomainType,required,one=liveEdge|liveVideo"`
-	Region string `api:"Region,required"`
-	Scope  string `api:"Scope,def=domestic,one=domestic|overseas|global"`
+	Name   string            `api:"DomainName,required,domain"`
+	Type   string            `api:"LiveDomainType,required,one=liveEdge|liveVideo"`
+	Region string            `api:"Region,required"`
+	Scope  string            `api:"Scope,def=domestic,one=domestic|overseas|global"`
+	Group  string            `api:"ResourceGroupId"`
+	Tags   map[string]string `api:"Tag"`
+	Check  string            `api:"CheckUrl"`
 }
 
 func (s *Server) addDomain(ctx context.Context, by caller, p newDomain) (*answer, error) {
-	d := catalog.Domain{Name: p.Name, Role: catalog.Ingest, Region: p.Region, Scope: p.Scope}
+	switch {
+	case p.Check != "":
+		return nil, unsupported("CheckUrl", "nothing is asked for there before a domain is served")
+	case len(p.Group) > 128:
+		return nil, invalid("ResourceGroupId", "it has more than 128 bytes")
+	}
+	d := catalog.Domain{Name: p.Name, Role: catalog.Ingest, Region: p.Region, Scope: p.Scope, ResourceGroup: p.Group, Tags: p.Tags}
 	if p.Type == types[catalog.Streaming] {
 		d.Role = catalog.Streaming
 	}
-	err := s.catalog.AddDomain(ctx, string(by), d)
+	err := s.catalog.AddDomain(ctx, by.ID, d)
 	var bad *catalog.Invalid
 	switch {
 	case errors.As(err, &bad) && strings.HasSuffix(bad.Field, ": region"):
@@ -45,7 +54,7 @@ func (s *Server) addDomain(ctx context.Context, by caller, p newDomain) (*answer
 }
 
 func (s *Server) deleteDomain(ctx context.Context, by caller, p one) (*answer, error) {
-	return &answer{}, coded(s.catalog.DeleteDomain(ctx, string(by), p.Domain), catalog.ErrInUse, "DomainInUse")
+	return &answer{}, coded(s.catalog.DeleteDomain(ctx, by.ID, p.Domain), catalog.ErrInUse, "DomainInUse")
 }
 
 func (s *Server) startDomain(ctx context.Context, by caller, p one) (*answer, error) {
@@ -57,7 +66,7 @@ func (s *Server) stopDomain(ctx context.Context, by caller, p one) (*answer, err
 }
 
 func (s *Server) setStatus(ctx context.Context, by caller, name string, status catalog.Status) (*answer, error) {
-	return &answer{}, s.catalog.ChangeDomain(ctx, string(by), name, func(d *catalog.Domain) error {
+	return &answer{}, s.catalog.ChangeDomain(ctx, by.ID, name, func(d *catalog.Domain) error {
 		d.Status = status
 		return nil
 	})
@@ -98,7 +107,7 @@ func (s *Server) describeDomain(_ context.Context, _ caller, p one) (*domainDeta
 	v := &a.DomainDetail
 	v.DomainName, v.DomainStatus, v.LiveDomainType, v.Cname = d.Name, string(d.Status), types[d.Role], d.CNAME
 	v.Region, v.Scope, v.GmtCreated, v.GmtModified = d.Region, d.Scope, stamp(d.Created), stamp(d.Modified)
-	v.SSLProtocol = "off"
+	v.ResourceGroupId, v.SSLProtocol = d.ResourceGroup, "off"
 	if c := s.catalog.Snapshot().Certificate(d.Certificate); c != nil {
 		v.SSLProtocol, v.CertName, v.SSLPub = "on", c.Name, c.Chain
 	}
@@ -114,13 +123,15 @@ func stamp(t time.Time) string {
 }
 
 type whichDomains struct {
-	Name   string `api:"DomainName,domain"`
-	Search string `api:"DomainSearchType,def=fuzzy_match,one=fuzzy_match|pre_match|suf_match|full_match"`
-	Status string `api:"DomainStatus,one=online|offline|configuring|configure_failed|checking|check_failed"`
-	Type   string `api:"LiveDomainType,one=liveEdge|liveVideo"`
-	Region string `api:"RegionName"`
-	Page   int    `api:"PageNumber,def=1,max=100000"`
-	Size   int    `api:"PageSize,def=20,max=50"`
+	Name   string            `api:"DomainName,domain"`
+	Search string            `api:"DomainSearchType,def=fuzzy_match,one=fuzzy_match|pre_match|suf_match|full_match"`
+	Status string            `api:"DomainStatus,one=online|offline|configuring|configure_failed|checking|check_failed"`
+	Type   string            `api:"LiveDomainType,one=liveEdge|liveVideo"`
+	Region string            `api:"RegionName"`
+	Group  string            `api:"ResourceGroupId"`
+	Tags   map[string]string `api:"Tag"`
+	Page   int               `api:"PageNumber,def=1,max=100000"`
+	Size   int               `api:"PageSize,def=20,max=50"`
 }
 
 type domainPage struct {
@@ -142,7 +153,7 @@ func (s *Server) describeDomains(_ context.Context, _ caller, p whichDomains) (*
 	var found []*catalog.Domain
 	for d := range s.catalog.Snapshot().EachDomain() {
 		if match(d.Name, part) && cmp.Or(p.Status, string(d.Status)) == string(d.Status) &&
-			cmp.Or(p.Type, types[d.Role]) == types[d.Role] && cmp.Or(p.Region, d.Region) == d.Region {
+			cmp.Or(p.Type, types[d.Role]) == types[d.Role] && cmp.Or(p.Region, d.Region) == d.Region && cmp.Or(p.Group, d.ResourceGroup) == d.ResourceGroup && tagged(d, p.Tags) {
 			found = append(found, d)
 		}
 	}
@@ -151,10 +162,20 @@ func (s *Server) describeDomains(_ context.Context, _ caller, p whichDomains) (*
 	for _, d := range page(found, p.Page, p.Size) {
 		a.Domains.PageData = append(a.Domains.PageData, domainRow{
 			DomainName: d.Name, LiveDomainStatus: string(d.Status), LiveDomainType: types[d.Role], Cname: d.CNAME,
-			RegionName: d.Region, GmtCreated: stamp(d.Created), GmtModified: stamp(d.Modified),
+			RegionName: d.Region, ResourceGroupId: d.ResourceGroup, GmtCreated: stamp(d.Created), GmtModified: stamp(d.Modified),
 		})
 	}
 	return a, nil
+}
+
+// tagged says whether a domain has all of some tags; a value of "" is any.
+func tagged(d *catalog.Domain, tags map[string]string) bool {
+	for key, value := range tags {
+		if got, has := d.Tags[key]; !has || value != "" && got != value {
+			return false
+		}
+	}
+	return true
 }
 
 // page is one page of all, which are numbered from 1.

@@ -35,7 +35,7 @@ func (s *Server) forbid(ctx context.Context, by caller, p forbid) (*answer, erro
 	if p.App == "*" {
 		return nil, invalid("AppName", "")
 	}
-	note := control.Action{By: string(by), Word: "kick", Domain: d.Name, App: p.App, Stream: p.Stream}
+	note := control.Action{By: by.ID, Word: "kick", Domain: d.Name, App: p.App, Stream: p.Stream}
 	if p.Oneshot != "yes" {
 		until := s.now().Add(forbidUsual)
 		if p.Until != "" {
@@ -44,13 +44,17 @@ func (s *Server) forbid(ctx context.Context, by caller, p forbid) (*answer, erro
 				return nil, invalid("ResumeTime", "it wants to be like "+timeLayout+" and in the future")
 			}
 		}
-		if err := s.catalog.BlockStream(ctx, string(by), d.Name, p.App, p.Stream, until); err != nil {
+		if err := s.catalog.BlockStream(ctx, by.ID, d.Name, p.App, p.Stream, until); err != nil {
 			return nil, err
 		}
 		note.Word = "forbid"
 	}
 	s.streams.Note(note)
-	s.streams.Kick(d.Name, p.App, p.Stream)
+	if p.Oneshot == "yes" {
+		s.streams.Kick(d.Name, p.App, p.Stream)
+	} else {
+		s.streams.Cut()
+	}
 	return &answer{}, nil
 }
 
@@ -66,12 +70,12 @@ func (s *Server) resume(ctx context.Context, by caller, p resume) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	err = s.catalog.UnblockStream(ctx, string(by), d.Name, p.App, p.Stream)
+	err = s.catalog.UnblockStream(ctx, by.ID, d.Name, p.App, p.Stream)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil, errNotForbidden
 	}
 	if err == nil {
-		s.streams.Note(control.Action{By: string(by), Word: "resume", Domain: d.Name, App: p.App, Stream: p.Stream})
+		s.streams.Note(control.Action{By: by.ID, Word: "resume", Domain: d.Name, App: p.App, Stream: p.Stream})
 	}
 	return &answer{}, err
 }

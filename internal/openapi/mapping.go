@@ -18,14 +18,14 @@ func (s *Server) addMapping(ctx context.Context, by caller, p pushPull) (*answer
 	if _, err := s.ofRole(p.Pull, catalog.Streaming); err != nil {
 		return nil, err
 	}
-	return &answer{}, about("PushDomain", s.catalog.Associate(ctx, string(by), p.Push, p.Pull))
+	return &answer{}, about("PushDomain", s.catalog.Associate(ctx, by.ID, p.Push, p.Pull))
 }
 
 func (s *Server) deleteMapping(ctx context.Context, by caller, p pushPull) (*answer, error) {
 	if _, err := s.ofRole(p.Push, catalog.Ingest); err != nil {
 		return nil, err
 	}
-	return &answer{}, coded(s.catalog.Dissociate(ctx, string(by), p.Push, p.Pull), catalog.ErrNotFound, "InvalidMapping.NotFound")
+	return &answer{}, coded(s.catalog.Dissociate(ctx, by.ID, p.Push, p.Pull), catalog.ErrNotFound, "InvalidMapping.NotFound")
 }
 
 type playPull struct {
@@ -39,14 +39,14 @@ func (s *Server) addPlayMapping(ctx context.Context, by caller, p playPull) (*an
 			return nil, err
 		}
 	}
-	return &answer{}, about("PlayDomain", s.catalog.AssociateSub(ctx, string(by), p.Play, p.Pull))
+	return &answer{}, about("PlayDomain", s.catalog.AssociateSub(ctx, by.ID, p.Play, p.Pull))
 }
 
 func (s *Server) deletePlayMapping(ctx context.Context, by caller, p playPull) (*answer, error) {
 	if _, err := s.ofRole(p.Play, catalog.Streaming); err != nil {
 		return nil, err
 	}
-	return &answer{}, coded(s.catalog.Dissociate(ctx, string(by), p.Play, p.Pull), catalog.ErrNotFound, "InvalidMapping.NotFound")
+	return &answer{}, coded(s.catalog.Dissociate(ctx, by.ID, p.Play, p.Pull), catalog.ErrNotFound, "InvalidMapping.NotFound")
 }
 
 type domainModels struct {

@@ -24,15 +24,21 @@ func (s *Server) setNotify(ctx context.Context, by caller, p setNotify) (*answer
 		return nil, err
 	}
 	switch {
-	case p.URL == "" && p.Exception == "" && p.Switch == "":
+	case p.Exception != "":
+		return nil, unsupported("ExceptionNotifyUrl", "what it is told of is not documented, so nothing would be sent to it")
+	case p.Switch != "":
+		return nil, unsupported("SwitchNotifyUrl", "streams have one publisher here, so nothing would be sent to it")
+	case p.URL == "":
 		return nil, missing("NotifyUrl")
 	case p.Auth == "no":
 		p.Key = ""
+	case p.Key == "":
+		return nil, missing("NotifyAuthKey")
 	case !isNotifyKey(p.Key):
 		return nil, invalid("NotifyAuthKey", "it wants 16 to 64 letters and digits")
 	}
-	return &answer{}, about("NotifyUrl", s.catalog.ChangeDomain(ctx, string(by), p.Domain, func(d *catalog.Domain) error {
-		d.Callbacks = &catalog.Callbacks{URL: p.URL, ExceptionURL: p.Exception, SwitchURL: p.Switch, Key: p.Key}
+	return &answer{}, about("NotifyUrl", s.catalog.ChangeDomain(ctx, by.ID, p.Domain, func(d *catalog.Domain) error {
+		d.Callbacks = &catalog.Callbacks{URL: p.URL, Key: p.Key}
 		return nil
 	}))
 }
@@ -49,13 +55,13 @@ func isNotifyKey(s string) bool {
 type notifyConfig struct {
 	answer
 	LiveStreamsNotifyConfig struct {
-		DomainName, NotifyUrl, NotifyReqAuth, NotifyAuthKey, ExceptionNotifyUrl, SwitchNotifyUrl string //nolint:revive,staticcheck // on the wire
+		DomainName, NotifyUrl, NotifyReqAuth, NotifyAuthKey string //nolint:revive,staticcheck // on the wire
 	}
 }
 
 var errNoNotify = &Error{http.StatusNotFound, "NotifyConfig.NotFound", "The domain has no callbacks."}
 
-func (s *Server) describeNotify(_ context.Context, _ caller, p one) (*notifyConfig, error) {
+func (s *Server) describeNotify(_ context.Context, by caller, p one) (*notifyConfig, error) {
 	d, err := s.ofRole(p.Domain, catalog.Ingest)
 	if err != nil {
 		return nil, err
@@ -66,8 +72,8 @@ func (s *Server) describeNotify(_ context.Context, _ caller, p one) (*notifyConf
 	}
 	a := &notifyConfig{}
 	v := &a.LiveStreamsNotifyConfig
-	v.DomainName, v.NotifyUrl, v.ExceptionNotifyUrl, v.SwitchNotifyUrl = d.Name, c.URL, c.ExceptionURL, c.SwitchURL
-	v.NotifyReqAuth, v.NotifyAuthKey = "no", c.Key
+	v.DomainName, v.NotifyUrl = d.Name, c.URL
+	v.NotifyReqAuth, v.NotifyAuthKey = "no", secret(by, c.Key)
 	if c.Key != "" {
 		v.NotifyReqAuth = "yes"
 	}
@@ -78,7 +84,7 @@ func (s *Server) deleteNotify(ctx context.Context, by caller, p one) (*answer, e
 	if _, err := s.ofRole(p.Domain, catalog.Ingest); err != nil {
 		return nil, err
 	}
-	return &answer{}, s.catalog.ChangeDomain(ctx, string(by), p.Domain, func(d *catalog.Domain) error {
+	return &answer{}, s.catalog.ChangeDomain(ctx, by.ID, p.Domain, func(d *catalog.Domain) error {
 		if d.Callbacks == nil {
 			return errNoNotify
 		}
@@ -109,7 +115,7 @@ type notifyRow struct {
 }
 
 // notifyRecords lists callbacks, those that are still under way with no result.
-func (s *Server) notifyRecords(_ context.Context, _ caller, p whichDeliveries) (*notifyRecords, error) {
+func (s *Server) notifyRecords(_ context.Context, by caller, p whichDeliveries) (*notifyRecords, error) {
 	d, err := s.ofRole(p.Domain, catalog.Ingest)
 	if err != nil {
 		return nil, err
@@ -125,7 +131,7 @@ func (s *Server) notifyRecords(_ context.Context, _ caller, p whichDeliveries) (
 	a := &notifyRecords{TotalNum: len(all), TotalPage: pages(len(all), p.Size), PageNum: p.Page, PageSize: p.Size}
 	for _, v := range page(all, p.Page, p.Size) {
 		a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo = append(a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo, notifyRow{
-			DomainName: v.Domain, AppName: v.App, StreamName: v.Stream, NotifyUrl: v.URL, NotifyContent: v.Query,
+			DomainName: v.Domain, AppName: v.App, StreamName: v.Stream, NotifyUrl: v.URL, NotifyContent: withoutTokens(by, v.Query),
 			NotifyTime: stamp(v.Tried), NotifyType: v.Event, NotifyResult: string(v.Result), Description: v.Answer,
 		})
 	}

@@ -13,12 +13,15 @@ import (
 	"millrace/internal/callback"
 	"millrace/internal/catalog"
 	"millrace/internal/control"
+	"millrace/internal/live"
 )
 
 // Config is what a Server works with.
 type Config struct {
 	Catalog *catalog.Catalog
 	Streams *control.Room
+	// Stats returns the streams of the hub, for what is made of those published.
+	Stats func() []live.Stat
 	// Deliveries returns the callbacks that f is true for, the newest first.
 	Deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
 	// Node is this node's address, in lists of streams.
@@ -31,6 +34,7 @@ type Config struct {
 type Server struct {
 	catalog    *catalog.Catalog
 	streams    *control.Room
+	stats      func() []live.Stat
 	deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
 	node       string
 	now        func() time.Time
@@ -42,7 +46,7 @@ type Server struct {
 // New returns a Server.
 func New(c Config) *Server {
 	s := &Server{
-		catalog: c.Catalog, streams: c.Streams, deliveries: c.Deliveries, node: c.Node, now: c.Now, log: c.Log,
+		catalog: c.Catalog, streams: c.Streams, stats: c.Stats, deliveries: c.Deliveries, node: c.Node, now: c.Now, log: c.Log,
 		actions: map[string]*action{},
 	}
 	for _, a := range actions() {
@@ -55,17 +59,20 @@ func New(c Config) *Server {
 type action struct {
 	name    string
 	changes bool
-	run     func(ctx context.Context, s *Server, key *catalog.AccessKey, a *action, parameters map[string]string) (reply, error)
+	run     func(ctx context.Context, s *Server, key caller, a *action, parameters map[string]string) (reply, error)
 }
 
-// caller is who asks, for the audit log.
-type caller string
+// caller is the access key of who asks.
+type caller = *catalog.AccessKey
 
 // reads and changes make rows. P is a struct with tags, see field.
 func reads[P any, R reply](name string, f func(*Server, context.Context, caller, P) (R, error)) *action {
 	fields := fieldsOf(reflect.TypeFor[P]())
-	return &action{name: name, run: func(ctx context.Context, s *Server, key *catalog.AccessKey, a *action, parameters map[string]string) (reply, error) {
+	return &action{name: name, run: func(ctx context.Context, s *Server, key caller, a *action, parameters map[string]string) (reply, error) {
 		var p P
+		if err := known(name, fields, parameters); err != nil {
+			return nil, err
+		}
 		domains, err := bind(reflect.ValueOf(&p).Elem(), fields, parameters)
 		if err != nil {
 			return nil, err
@@ -73,7 +80,7 @@ func reads[P any, R reply](name string, f func(*Server, context.Context, caller,
 		if err := authorise(key, a, domains); err != nil {
 			return nil, err
 		}
-		return f(s, ctx, caller(key.ID), p)
+		return f(s, ctx, key, p)
 	}}
 }
 

@@ -30,6 +30,7 @@ import (
 	"millrace/internal/catalog"
 	"millrace/internal/catalog/mem"
 	"millrace/internal/control"
+	"millrace/internal/live"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,8 +39,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	*Server
 	catalog *catalog.Catalog
-	now     time.Time
-	nonce   int
+	hub     *live.Hub
+	room    *control.Room
+	// deliveries are the callbacks there were.
+	deliveries []callback.Delivery
+	now        time.Time
+	nonce      int
 }
 
 func begin(t testing.TB) *world {
@@ -56,8 +61,18 @@ func begin(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	none := func(func(*callback.Delivery) bool) []callback.Delivery { return nil }
-	w.Server = New(Config{Catalog: w.catalog, Streams: room, Deliveries: none, Node: "192.0.2.1", Now: clock, Log: log})
+	none := func(f func(*callback.Delivery) bool) (all []callback.Delivery) {
+		for _, v := range w.deliveries {
+			if f(&v) {
+				all = append(all, v)
+			}
+		}
+		return all
+	}
+	w.hub = live.NewHub(live.Options{Log: log})
+	t.Cleanup(w.hub.Close)
+	w.room = room
+	w.Server = New(Config{Catalog: w.catalog, Streams: room, Stats: w.hub.Stats, Deliveries: none, Node: "192.0.2.1", Now: clock, Log: log})
 	return w
 }
 

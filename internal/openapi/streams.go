@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,62 +55,6 @@ func (n names) match(p *control.Publication) bool {
 	return n.stream == "" || p.Stream == n.stream
 }
 
-type whichStreams struct {
-	Domain string    `api:"DomainName,required,domain"`
-	App    string    `api:"AppName"`
-	Stream string    `api:"StreamName"`
-	Kind   string    `api:"StreamType,def=all,one=all|raw|trans"`
-	Query  string    `api:"QueryType,def=fuzzy,one=fuzzy|strict"`
-	Page   int       `api:"PageNum,def=1,max=100000"`
-	Size   int       `api:"PageSize,def=2000,max=3000"`
-	From   time.Time `api:"StartTime"`
-	To     time.Time `api:"EndTime"`
-}
-
-type onlineList struct {
-	answer
-	TotalNum, TotalPage, PageNum, PageSize int
-	OnlineInfo                             struct{ LiveStreamOnlineInfo many[onlineRow] }
-}
-
-type onlineRow struct {
-	DomainName, PublishDomain, AppName, StreamName, PublishTime, PublishUrl, PublishType string //nolint:revive,staticcheck // on the wire
-	Transcoded, ClientIp, ServerIp, StreamUrlArgs                                        string //nolint:revive,staticcheck // on the wire
-	Width, Height, VideoCodecId, AudioCodecId                                            int    //nolint:revive,staticcheck // on the wire
-}
-
-func (s *Server) onlineList(_ context.Context, _ caller, p whichStreams) (*onlineList, error) {
-	which, err := s.choose(p.Domain, p.App, p.Stream, p.Query)
-	if err != nil {
-		return nil, err
-	}
-	var all []control.Online
-	if p.Kind != "trans" {
-		all = s.streams.Online(func(v *control.Publication) bool {
-			return which.match(v) && (p.From.IsZero() || !v.Began.Before(p.From)) && (p.To.IsZero() || !v.Began.After(p.To))
-		})
-	}
-	a := &onlineList{TotalNum: len(all), TotalPage: pages(len(all), p.Size), PageNum: p.Page, PageSize: p.Size}
-	for _, v := range page(all, p.Page, p.Size) {
-		row := onlineRow{
-			DomainName: v.Main, PublishDomain: v.Domain, AppName: v.App, StreamName: v.Stream, PublishTime: stamp(v.Began),
-			PublishUrl: publishURL(&v.Publication), PublishType: "edge", Transcoded: "no",
-			ClientIp: host(v.Client), ServerIp: s.node, StreamUrlArgs: v.Query,
-		}
-		if v.Video != nil {
-			row.Width, row.Height, row.VideoCodecId = v.Video.Width, v.Video.Height, codecIDs[v.Video.Codec]
-		}
-		if v.Audio != nil {
-			row.AudioCodecId = codecIDs[v.Audio.Codec]
-		}
-		a.OnlineInfo.LiveStreamOnlineInfo = append(a.OnlineInfo.LiveStreamOnlineInfo, row)
-	}
-	return a, nil
-}
-
-// codecIDs are the numbers of FLV, where it has one.
-var codecIDs = map[media.Codec]int{media.H264: 7, media.H265: 12, media.AV1: 13, media.AAC: 10, media.Opus: 13}
-
 // publishURL is what was published to, as far as it tells nobody how to do the same.
 func publishURL(p *control.Publication) string {
 	scheme := map[string]string{"whip": "http", "artc": "artc"}[p.Protocol]
@@ -137,6 +82,7 @@ type whichPublications struct {
 	Size   int       `api:"PageSize,def=2000,max=3000"`
 	From   time.Time `api:"StartTime,required"`
 	To     time.Time `api:"EndTime,required"`
+	Order  string    `api:"OrderBy,def=publish_time_asc,one=stream_name_asc|stream_name_desc|publish_time_asc|publish_time_desc"`
 }
 
 type publishList struct {
@@ -168,11 +114,12 @@ func (s *Server) publishList(_ context.Context, _ caller, p whichPublications) (
 			return which.match(v) && v.Began.Before(to) && (v.Ended.IsZero() || !v.Ended.Before(from))
 		})
 	}
+	order(all, p.Order, func(v *control.Publication) *control.Publication { return v })
 	a := &publishList{TotalNum: len(all), TotalPage: pages(len(all), p.Size), PageNum: p.Page, PageSize: p.Size}
 	for _, v := range page(all, p.Page, p.Size) {
 		a.PublishInfo.LiveStreamPublishInfo = append(a.PublishInfo.LiveStreamPublishInfo, publishRow{
 			DomainName: v.Main, PublishDomain: v.Domain, AppName: v.App, StreamName: v.Stream, PublishTime: stamp(v.Began),
-			StopTime: stamp(v.Ended), PublishUrl: publishURL(&v), PublishType: "edge", Transcoded: "no",
+			StopTime: stamp(v.Ended), PublishUrl: publishURL(&v), PublishType: publishType(&v), Transcoded: "no",
 			ClientAddr: host(v.Client), EdgeNodeAddr: s.node, StreamUrl: publishURL(&v),
 		})
 	}
@@ -196,8 +143,11 @@ func (s *Server) streamState(_ context.Context, _ caller, p oneStream) (*streamS
 		return nil, err
 	}
 	a := &streamState{StreamState: "offline", Type: "push"}
-	if len(s.streams.Online(which.match)) > 0 {
+	if online := s.streams.Online(which.match); len(online) > 0 {
 		a.StreamState = "online"
+		if online[0].Pulled {
+			a.Type = "pull"
+		}
 	}
 	return a, nil
 }
@@ -231,13 +181,32 @@ func (s *Server) streamCount(_ context.Context, _ caller, p whichCount) (*stream
 		}
 		match = which.match
 	}
-	const none = 1<<31 - 1
-	a := &streamCount{}
-	a.StreamCountInfos.StreamCountInfo = many[countRow]{
-		{Type: "raw", Count: int64(len(s.streams.Online(match))), Limit: none},
-		{Type: "trans", Limit: none},
+	online := s.streams.Online(match)
+	raw, trans := countRow{Type: "raw", Count: int64(len(online)), Limit: int64(s.limit())}, countRow{Type: "trans", Limit: unlimited}
+	for _, v := range online {
+		raw.count(v.Video)
 	}
+	for _, v := range s.conversions(online) {
+		trans.Count++
+		trans.count(v.stat.Video)
+	}
+	a := &streamCount{}
+	a.StreamCountInfos.StreamCountInfo = many[countRow]{raw, trans}
 	return a, nil
+}
+
+// count adds a stream to the details, which are of those with video.
+func (r *countRow) count(video *media.Track) {
+	if video == nil {
+		return
+	}
+	details, format := &r.StreamCountDetails.StreamCountDetail, strings.ToLower(video.Codec.String())
+	at := slices.IndexFunc(*details, func(d countDetail) bool { return d.Format == format })
+	if at < 0 {
+		at = len(*details)
+		*details = append(*details, countDetail{Format: format})
+	}
+	(*details)[at].Count++
 }
 
 // ingest finds the ingest domain of a stream to be forbidden or resumed.

@@ -139,6 +139,10 @@ func TestStory(t *testing.T) {
 		t.Errorf("online: %+v", v)
 	}
 	hear("publish")
+	await(t, "what it sends to be measured", func() bool {
+		v := online(push)[0]
+		return v.FrameRate > 0 && v.FrameRate < 60 && v.VideoDataRate > 0 && v.AudioDataRate > 0 && v.Transcoded == "no"
+	})
 
 	began := time.Now()
 	must(forbid(c, push, "show", "")())
