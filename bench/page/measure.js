@@ -101,23 +101,44 @@ async function measureFLV(url, warm, span) {
   }
 }
 
-/** By hls.js, with its own settings but for those given. */
-async function measureHLS(url, settings, warm, span) {
+/** By hls.js, with its own settings; `warm` ms begin with the first picture. */
+async function measureHLS(url, warm, span) {
+  const began = performance.now();
   const video = screen();
-  const player = new Hls({ lowLatencyMode: true, ...settings });
+  const player = new Hls();
   const failed = new Promise((_, reject) => {
     player.on(Hls.Events.ERROR, (_, what) => what.fatal && reject(new Error(`hls.js: ${what.type} ${what.details}`)));
+  });
+  const late = wait(20_000).then(() => {
+    if (video.currentTime === 0) throw new Error('hls.js shows nothing within 20 s');
+    return new Promise(() => {});
   });
   const errors = [];
   player.on(Hls.Events.ERROR, (_, what) => errors.push(what.details));
   player.attachMedia(video);
   player.loadSource(url);
   try {
+    await Promise.race([failed, late, new Promise((shown) => video.requestVideoFrameCallback(shown))]);
+    const first = performance.now() - began;
     const seen = await Promise.race([failed, collect(video, warm, span)]);
-    return { ...seen, errors, target: player.targetLatency * 1000, said: player.latency * 1000 };
+    return { ...seen, errors, first, target: player.targetLatency * 1000, said: player.latency * 1000 };
   } finally {
     player.destroy();
   }
+}
+
+/**
+ * Asks for HLS playlists as long as the page lives, as other viewers do, so that
+ * their streams are packaged. Returns when each lists some segments.
+ */
+async function keepHLS(urls, segments) {
+  await Promise.all(urls.map(async (url) => {
+    const text = await (await fetch(url)).text();
+    const address = new URL(text.trim().split('\n').at(-1), url);
+    const look = async () => (await (await fetch(address)).text()).split('#EXTINF').length - 1;
+    while ((await look()) < segments) await wait(500);
+    setInterval(() => look().catch(() => {}), 5000);
+  }));
 }
 
 /** From this page by WHIP and back by WHEP. `ports` are the server's and those of links before it. */
@@ -192,6 +213,6 @@ async function measureJoin(url, moment) {
 }
 
 globalThis.measure = {
-  whep: measureWHEP, flv: measureFLV, hls: measureHLS, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, castRates, keepWatching,
+  whep: measureWHEP, flv: measureFLV, hls: measureHLS, keepHLS, floor: measureFloor, join: measureJoin, cast: measureCast, keepCasting, castRates, keepWatching,
   concealed, concealedSDK,
 };

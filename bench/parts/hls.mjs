@@ -5,16 +5,16 @@ import { short, spread, table } from '../lib/numbers.mjs';
 import { theatre } from '../lib/theatre.mjs';
 import { Lab } from '../lib/lab.mjs';
 
-// ms before and while measuring. Classic HLS starts as many segments behind as it lists.
+// How often each starts, and ms between the first picture and measuring, and of that.
 const ways = [
-  { id: 'll', what: 'Low-Latency HLS', format: 'll', settings: { maxLiveSyncPlaybackRate: 1.2 }, must: 1500, warm: 8000, span: 8000 },
-  { id: 'ts', what: 'HLS, MPEG-TS, segments of 2 s', format: 'ts', must: 6000, warm: 10_000, span: 8000 },
-  { id: 'fmp4', what: 'HLS, fragmented MP4, segments of 2 s', format: 'fmp4', must: 6000, warm: 10_000, span: 8000 },
+  { id: 'll', what: 'Low-Latency HLS', format: 'll', must: 1500, starts: 5, warm: 1500, span: 3500 },
+  { id: 'ts', what: 'HLS, MPEG-TS, segments of 2 s', format: 'ts', must: 6000, starts: 3, warm: 1000, span: 2500 },
+  { id: 'fmp4', what: 'HLS, fragmented MP4, segments of 2 s', format: 'fmp4', must: 6000, starts: 3, warm: 1000, span: 2500 },
 ];
 
 export default {
   name: 'hls',
-  limit: 80,
+  limit: 110,
   figures: ways.map(({ id, what, must }) => ({
     id, what: `ffmpeg over RTMP to Chromium by ${what} and hls.js, barcode to barcode, p50 / p95`, must: `≤ ${short(must)} ms / –`,
   })),
@@ -23,13 +23,23 @@ export default {
     const lab = new Lab();
     try {
       const { links, page } = await theatre(lab);
+      const urls = ways.map(({ format }) => links.play.hls + (links.play.hls.includes('?') ? '&' : '?') + `format=${format}`);
+      await page.evaluate((urls) => globalThis.measure.keepHLS(urls, 4), [...new Set(urls)]);
       const figures = {}, rows = [];
-      for (const { id, what, format, settings = {}, must, warm, span } of ways) {
-        const url = links.play.hls + (links.play.hls.includes('?') ? '&' : '?') + `format=${format}`;
-        const seen = await page.evaluate((all) => globalThis.measure.hls(...all), [url, settings, warm, span]);
-        const s = spread(seen.delays);
+      for (const [i, { id, what, must, starts, warm, span }] of ways.entries()) {
+        const all = [], middles = [];
+        for (let n = 0; n < starts; n++) {
+          const seen = await page.evaluate((all) => globalThis.measure.hls(...all), [urls[i], warm, span]);
+          if (seen.delays.length > 0) middles.push(spread(seen.delays).p50);
+          all.push(seen);
+        }
+        const sum = (name) => all.reduce((n, seen) => n + seen[name], 0);
+        const s = spread(all.flatMap((seen) => seen.delays)); // each start counts for as long
         figures[id] = { measured: `${short(s.p50)} / ${short(s.p95)} ms`, holds: s.p50 <= must };
-        rows.push([what, s.n, ...[s.p50, s.p95, s.p99, s.max, seen.target].map(short), short(seen.fps), seen.freezes, short(seen.longest), seen.errors.join(' ')]);
+        rows.push([
+          what, middles.map(short).join(', '), s.n, ...[s.p50, s.p95, s.max, all.at(-1).target].map(short), all.map((seen) => short(seen.first)).join(', '),
+          short(sum('fps') / starts), sum('freezes'), all.flatMap((seen) => seen.errors).join(' '),
+        ]);
       }
       return { ...figures, details: details(rows) };
     } finally {
@@ -40,9 +50,9 @@ export default {
 
 const details = (rows) => `### HLS
 
-The broadcaster and the way of measuring are those of the latency above, with a key frame every 2 s. hls.js has its own
-settings, but for Low-Latency HLS, which it plays up to 1.2 times as fast until it is where the playlist's hold-back wants
-it: otherwise it stays as late as its start was.
+The broadcaster and the way of measuring are those of the latency above, with a key frame every 2 s. The player is hls.js
+with its own settings, which stays for good as late as its start was: it starts several times, while the stream is being
+packaged for others.
 
-${table(['way', 'pictures', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'aimed at ms', 'fps', 'freezes', 'longest gap ms', 'errors'], rows)}
+${table(['way', 'p50 ms of each start', 'pictures', 'p50 ms', 'p95 ms', 'max ms', 'aimed at ms', 'first picture ms', 'fps', 'freezes', 'errors'], rows)}
 `;

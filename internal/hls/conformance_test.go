@@ -23,6 +23,7 @@ type list struct {
 	text                      string
 	target                    int
 	partTarget, hold, skip    float64
+	start                     float64
 	sequence, discontinuities int64
 	skipped                   int
 	segments                  []entry
@@ -82,7 +83,11 @@ func read(t testing.TB, text string) list {
 			if a["CAN-BLOCK-RELOAD"] != "YES" {
 				t.Errorf("%s", line)
 			}
-			l.hold, l.skip = number(a["PART-HOLD-BACK"]), number(a["CAN-SKIP-UNTIL"])
+			if len(a) > 1 {
+				l.hold, l.skip = number(a["PART-HOLD-BACK"]), number(a["CAN-SKIP-UNTIL"])
+			}
+		case "#EXT-X-START":
+			l.start = number(a["TIME-OFFSET"])
 		case "#EXT-X-PART-INF":
 			l.partTarget = number(a["PART-TARGET"])
 		case "#EXT-X-MEDIA-SEQUENCE":
@@ -158,6 +163,9 @@ func (l list) conforms(t testing.TB) {
 		if l.hint == "" && !l.ended {
 			fail("no preload hint")
 		}
+	}
+	if want := -2 * l.target; !l.ended && l.partTarget == 0 && l.start != float64(want) {
+		fail("players begin at %f", l.start)
 	}
 	left := 0.0
 	for i, s := range append(l.segments, l.open) {

@@ -50,13 +50,18 @@ type Part struct {
 	Independent bool
 }
 
-// Of Low-Latency HLS, in units of the target they are named after.
+// In units of the target they are named after.
 const (
 	// partHoldBack is how far from the end players stay: 8216bis section
 	// 4.4.3.8 wants at least twice the part target, and recommends three times.
 	partHoldBack = 3
 	// skipBoundary is the least that is permitted there.
 	skipBoundary = 6
+	// startBack is where players begin that do not take parts, in targets. RFC 8216
+	// section 4.3.5.2 wants three, which makes up to four of delay: a playlist is as
+	// much as a segment old. Blocking reloads, without which it would be close, say
+	// of each segment as soon as it is there.
+	startBack = 2
 	// partsListed is for how long before the end parts are listed (section 4.4.4.9).
 	partsListed = 3
 )
@@ -134,6 +139,9 @@ func (p *Playlist) appendHead(dst []byte) []byte {
 		dst = appendLine(dst, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=", seconds(partHoldBack*p.PartTarget),
 			",CAN-SKIP-UNTIL=", seconds(time.Duration(skipBoundary*p.Target)*time.Second))
 		dst = appendLine(dst, "#EXT-X-PART-INF:PART-TARGET=", seconds(p.PartTarget))
+	} else if !p.Ended {
+		dst = appendLine(dst, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES")
+		dst = appendLine(dst, "#EXT-X-START:TIME-OFFSET=-", strconv.Itoa(startBack*p.Target))
 	}
 	dst = appendLine(dst, "#EXT-X-MEDIA-SEQUENCE:", strconv.FormatInt(p.Sequence, 10))
 	dst = appendLine(dst, "#EXT-X-DISCONTINUITY-SEQUENCE:", strconv.FormatInt(p.Discontinuities, 10))
