@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"internal/datadir"},
 	{"internal/feed", "internal/intake", "internal/journal"},
 	// Floor 2: rooms with sockets or workers. None imports another.
-	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/transcode", "internal/relay", "internal/control", "internal/callback"},
+	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/acme", "internal/transcode", "internal/relay", "internal/control", "internal/callback"},
 	// Floor 3: the only places that know several rooms.
 	{"internal/admit", "internal/banner", "internal/console", "internal/demo", "internal/load", "internal/openapi"},
 	{"internal/node"},

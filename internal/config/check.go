@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,12 +66,26 @@ func (c Config) check() error {
 		return &BadValue{"tail-age", c.TailAge.String(), "is not from 5s to 5m"}
 	}
 	return firstBad(
+		c.checkACME(),
 		c.checkRelays(),
 		oneOf("rts-mode", c.RTSMode, "", "sub-second", "half-second"),
 		oneOf("take-over", c.TakeOver, "when-silent", "always"),
 		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.LogFormat, "text", "json"),
 	)
+}
+
+func (c Config) checkACME() error {
+	if !c.ACME {
+		return nil
+	}
+	if c.HTTPSAddr == "" && c.RTMPSAddr == "" {
+		return &BadValue{"acme", "true", "has nothing to serve certificates at: give --https-addr or --rtmps-addr"}
+	}
+	if u, err := url.Parse(c.ACMECA); err != nil || u.Scheme != "https" || u.Host == "" {
+		return &BadValue{"acme-ca", c.ACMECA, "is not an https:// URL"}
+	}
+	return nil
 }
 
 // maxLatency bounds how long SRT holds packets back: it keeps that much of each

@@ -16,6 +16,10 @@ type Config struct {
 	HTTPAddr  string `name:"http-addr" yaml:"http-addr" default:":8080" help:"Signaling (ARTC, WHIP, WHEP), HTTP-FLV and the pages."`
 	HTTPSAddr string `name:"https-addr" yaml:"https-addr" placeholder:"ADDR" help:"The same over TLS, with a self-signed certificate. Off by default."`
 	TLS       bool   `name:"tls" yaml:"tls" help:"Short for --https-addr=:8443. Browsers want HTTPS everywhere but on localhost."`
+	ACME      bool   `name:"acme" yaml:"acme" help:"Get certificates by ACME for domains that have none of their own, and accept the authority's terms. Ports 80 and 443 must lead to --http-addr and --https-addr. Off by default."`
+	ACMECA    string `name:"acme-ca" yaml:"acme-ca" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The authority's directory."`
+	ACMEEmail string `name:"acme-email" yaml:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
+	ACMERoots string `name:"acme-roots" yaml:"acme-roots" placeholder:"FILE" help:"Certificates in PEM that a private authority's server is trusted by."`
 	RTMPAddr  string `name:"rtmp-addr" yaml:"rtmp-addr" default:":1935" help:"RTMP, to publish and to play."`
 	RTMPSAddr string `name:"rtmps-addr" yaml:"rtmps-addr" placeholder:"ADDR" help:"RTMP over TLS, with the certificate of --https-addr. Off by default."`
 	SRTAddr   string `name:"srt-addr" yaml:"srt-addr" default:":1105" placeholder:"ADDR" help:"SRT, over UDP; off: none."`
@@ -52,6 +56,9 @@ type Config struct {
 // tlsAddr is what --tls stands for.
 const tlsAddr = ":8443"
 
+// letsEncrypt is the default of --acme-ca.
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
 // off is an address that is none.
 const off = "off"
 
@@ -59,6 +66,7 @@ const off = "off"
 func Default() Config {
 	return Config{
 		DataDir:  "./data",
+		ACMECA:   letsEncrypt,
 		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
 		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, StreamQuota: 300, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}

@@ -62,6 +62,10 @@ data-dir: /var/lib/millrace
 http-addr: 127.0.0.1:80
 https-addr: ":444"
 tls: true
+acme: true
+acme-ca: https://ca.example/dir
+acme-email: ops@example.com
+acme-roots: /etc/ca.pem
 rtmp-addr: :1936
 srt-addr: off
 srt-passphrase: correct horse battery
@@ -91,6 +95,7 @@ log-format: json
 `
 	whole := config.Config{
 		DataDir: "/var/lib/millrace", HTTPAddr: "127.0.0.1:80", HTTPSAddr: ":444", TLS: true, RTMPAddr: ":1936",
+		ACME: true, ACMECA: "https://ca.example/dir", ACMEEmail: "ops@example.com", ACMERoots: "/etc/ca.pem",
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
 		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		SRTPassphrase: "correct horse battery", SRTLatency: time.Second, TailMiB: 8, TailAge: 10 * time.Second,
@@ -221,7 +226,7 @@ func TestBadFlags(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.arg, err, c.want)
 		}
 	}
-	for _, arg := range []string{"--log-level=loud", "--rtc-ip=nowhere", "--log-format=xml", "--rts-mode=fast", "--take-over=never"} {
+	for _, arg := range []string{"--log-level=loud", "--rtc-ip=nowhere", "--log-format=xml", "--rts-mode=fast", "--take-over=never", "--acme"} {
 		if _, err := parse(t, "", arg); err == nil {
 			t.Errorf("%s is taken", arg)
 		}

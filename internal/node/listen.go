@@ -9,17 +9,24 @@ import (
 	"syscall"
 	"time"
 
+	"millrace/internal/acme"
 	"millrace/internal/catalog"
 	"millrace/internal/config"
 	"millrace/internal/datadir"
 )
 
 // listeners are the open TCP ports; https and rtmps are nil when they are off.
-type listeners struct{ http, https, rtmp, rtmps, admin net.Listener }
+type listeners struct {
+	http, https, rtmp, rtmps, admin net.Listener
+
+	domains func() *catalog.Snapshot
+	own     tls.Certificate // the node's, signed by itself
+	acme    *acme.Manager   // nil: off; set before anything is accepted
+}
 
 // listen opens them all or none.
 func listen(cfg config.Config, dir *datadir.Dir, domains func() *catalog.Snapshot) (*listeners, error) {
-	l := &listeners{}
+	l := &listeners{domains: domains}
 	open := func(flag, addr string, to *net.Listener) error {
 		var err error
 		*to, err = net.Listen("tcp", addr)
@@ -46,32 +53,40 @@ func listen(cfg config.Config, dir *datadir.Dir, domains func() *catalog.Snapsho
 	if l.https == nil && l.rtmps == nil {
 		return l, nil
 	}
-	cert, err := dir.Certificate(certificateNames(domains()), certificateIPs(cfg), time.Now())
-	if err != nil {
+	var err error
+	if l.own, err = dir.Certificate(certificateNames(domains()), certificateIPs(cfg), time.Now()); err != nil {
 		l.close()
 		return nil, err
 	}
 	secure := func(to *net.Listener, protocols ...string) {
 		if *to != nil {
 			*to = tls.NewListener(*to, &tls.Config{
-				MinVersion: tls.VersionTLS12, NextProtos: protocols, GetCertificate: certificateOf(domains, &cert),
+				MinVersion: tls.VersionTLS12, NextProtos: protocols, GetCertificate: l.certificate,
 			})
 		}
 	}
-	secure(&l.https, "h2", "http/1.1")
+	secure(&l.https, append([]string{"h2", "http/1.1"}, acmeProtocols(cfg)...)...)
 	secure(&l.rtmps)
 	return l, nil
 }
 
-// certificateOf serves the certificate of the domain that a client names, else
-// the node's own.
-func certificateOf(domains func() *catalog.Snapshot, own *tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if c := domains().CertificateFor(hello.ServerName); c != nil {
+// certificate serves the certificate of the domain that a client names: its own,
+// else one got by ACME, else the node's.
+func (l *listeners) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if l.acme != nil && acme.Checks(hello) {
+		if c := l.acme.Certificate(hello); c != nil {
 			return c, nil
 		}
-		return own, nil
 	}
+	if c := l.domains().CertificateFor(hello.ServerName); c != nil {
+		return c, nil
+	}
+	if l.acme != nil {
+		if c := l.acme.Certificate(hello); c != nil {
+			return c, nil
+		}
+	}
+	return &l.own, nil
 }
 
 // plain puts the usual reasons why a port cannot be opened into plain words.

@@ -104,6 +104,11 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		all.Close()
 		return nil, err
 	}
+	if err := n.openACME(); err != nil {
+		n.open.close()
+		all.Close()
+		return nil, err
+	}
 	n.rtc, err = rtc.Listen(rtc.Config{Addr: cfg.RTCAddr, IPs: cfg.RTCIPs}, log, rtc.NewMetrics(n.registry))
 	if err != nil {
 		n.open.close()
@@ -160,6 +165,9 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	all.Go(func() error { return n.catalog.Run(rooms) })
 	all.Go(func() error { n.control.Run(rooms); return nil })
 	all.Go(func() error { n.callback.Run(rooms); return nil })
+	if n.open.acme != nil {
+		all.Go(func() error { n.open.acme.Run(rooms); return nil })
+	}
 	all.Go(func() error { return n.rtc.Serve(rooms) })
 	all.Go(func() error { return n.puller.Run(rooms) })
 	all.Go(func() error { return n.pusher.Run(rooms) })

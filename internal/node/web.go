@@ -118,7 +118,7 @@ func (n *node) liveMux() http.Handler {
 		}
 		http.NotFound(w, r)
 	})
-	return answersInTime(n.domainRules(mux))
+	return answersInTime(n.acmeChecks(n.domainRules(mux)))
 }
 
 // adminMux routes the admin port. Whether the node is well may be asked by
