@@ -126,7 +126,7 @@ func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*l
 	if err := checkMode(mode, q.Protocol, "play"); err != nil {
 		return nil, "", err
 	}
-	name := live.Name{Domain: domain.Main, App: q.App, Stream: q.Stream, Variant: variant}
+	name := live.Name{Domain: domain.Main, App: q.App, Stream: q.Stream, Track: further(q.Track), Variant: variant}
 	r, err := a.hub.Subscribe(ctx, name)
 	if err != nil {
 		return nil, "", fmt.Errorf("admit reader: %w", err)

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"strconv"
+	"strings"
 
 	"millrace/internal/catalog"
 	"millrace/internal/reason"
@@ -25,12 +26,35 @@ func checkNames(q catalog.Request) error {
 		return denied(reason.BadName, "stream name %s: want 1 to 255 letters, digits, -, _ or, not first, a dot", quote(q.Stream))
 	case len(q.Host) > maxHost:
 		return denied(reason.BadRequest, "host name is longer than %d bytes", maxHost)
+	case !isTrack(q.Track):
+		return denied(reason.BadRequest, "track %s: want video or audio with a number up to 99, as in video1", quote(q.Track))
 	case len(q.Path) > maxPath:
 		return denied(reason.BadRequest, "path is longer than %d bytes", maxPath)
 	case len(q.AuthKey) > maxAuthKey:
 		return denied(reason.BadRequest, "auth_key is longer than %d bytes", maxAuthKey)
 	}
 	return nil
+}
+
+// isTrack says whether s names a track, or none: the first one of each kind is 0.
+func isTrack(s string) bool {
+	if s == "" {
+		return true
+	}
+	n, ok := strings.CutPrefix(s, "video")
+	if !ok {
+		n, ok = strings.CutPrefix(s, "audio")
+	}
+	at, err := strconv.ParseUint(n, 10, 8)
+	return ok && err == nil && at < 100 && strconv.FormatUint(at, 10) == n
+}
+
+// further is a track's name, "" for a first one.
+func further(track string) string {
+	if track == "video0" || track == "audio0" {
+		return ""
+	}
+	return track
 }
 
 // quote shows a client's text back to it in printable ASCII and not at length.

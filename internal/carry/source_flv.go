@@ -51,9 +51,9 @@ func foreignFLV(b []byte) error {
 		var err error
 		switch b[0] {
 		case 9:
-			_, err = flv.ParseVideo(body)
+			_, err = flv.ParseVideo(nil, body)
 		case 8:
-			_, err = flv.ParseAudio(body)
+			_, err = flv.ParseAudio(nil, body)
 		}
 		var codec *flv.CodecError
 		if errors.As(err, &codec) {

@@ -75,6 +75,9 @@ func (c *cursor) take(batch net.Buffers, now time.Time) (net.Buffers, error) {
 	}
 	for size := 0; size < maxBatch && c.pos < l.head(); c.pos++ {
 		e := &l.entries[c.pos-l.first]
+		if e.describes && c.without != [2]bool{} {
+			continue
+		}
 		if e.script {
 			batch = append(batch, e.pieces...)
 			size += e.size

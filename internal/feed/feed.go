@@ -225,8 +225,17 @@ func (f *Feed) render(frame *media.Frame) {
 // say renders what the publisher has said before frame. It goes out with that.
 func (f *Feed) say(frame *media.Frame) {
 	for _, body := range frame.Scripts {
-		if b := f.renderer.Script(body, timestamp(frame.DTS, f.base)); b != nil {
-			f.log.append(entry{pieces: net.Buffers{b}, size: len(b), at: frame.DTS, script: true, configs: f.configs}, false)
+		at := timestamp(frame.DTS, f.base)
+		var b []byte
+		describes := media.Describes(body)
+		if describes {
+			video, audio := f.tracks()
+			b = f.renderer.Describe(video, audio, f.source.Description(), at)
+		} else {
+			b = f.renderer.Script(body, at)
+		}
+		if b != nil {
+			f.log.append(entry{pieces: net.Buffers{b}, size: len(b), at: frame.DTS, script: true, describes: describes, configs: f.configs}, false)
 		}
 	}
 }
@@ -250,7 +259,7 @@ func (f *Feed) prelude(without [2]bool) []byte {
 	if without[media.Audio] {
 		audio = nil
 	}
-	return f.renderer.Prelude(video, audio, f.source.Description())
+	return append(f.renderer.Header(video, audio), f.renderer.Describe(video, audio, f.source.Description(), 0)...)
 }
 
 // timestamp converts t to milliseconds since base, modulo 2^32.

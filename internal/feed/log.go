@@ -24,13 +24,15 @@ type config struct {
 
 // entry is one rendered frame and what a decoder must have been told before it.
 type entry struct {
-	pieces  net.Buffers
-	size    int        // of all pieces
-	at      media.Time // DTS
-	kind    media.Kind
-	script  bool // it is of no kind, for all viewers
-	key     bool // a viewer can begin here
-	configs [2]*config
+	pieces net.Buffers
+	size   int        // of all pieces
+	at     media.Time // DTS
+	kind   media.Kind
+	script bool // it is of no kind, for all viewers
+	// describes says that it is about both kinds, for viewers that get both.
+	describes bool
+	key       bool // a viewer can begin here
+	configs   [2]*config
 }
 
 // frameLog is the shared, bounded tail of one stream's rendered frames. The Feed

@@ -11,13 +11,16 @@ import (
 //
 // One whose bytes depend on what it rendered before has a method Fresh: each
 // Feed then renders with one of its own, from one goroutine at a time but for
-// Carries and Prelude.
+// Carries, Header and Describe.
 type Renderer interface {
 	// Carries says whether t, which may be nil, can be sent.
 	Carries(t *media.Track) bool
-	// Prelude is what every viewer gets first. Either track may be nil. more is what
-	// the publisher has said besides.
-	Prelude(video, audio *media.Track, more media.Metadata) []byte
+	// Header is what every viewer gets first. Either track may be nil.
+	Header(video, audio *media.Track) []byte
+	// Describe tells viewers of the stream, behind the Header and when that changes,
+	// with the given timestamp in milliseconds. Either track may be nil. more is what
+	// the publisher has said besides. It is nil where the protocol has no such thing.
+	Describe(video, audio *media.Track, more media.Metadata, at uint32) []byte
 	// Script is one of a frame's Scripts, with the given timestamp in
 	// milliseconds; nil where the protocol has no such thing.
 	Script(body []byte, at uint32) []byte

@@ -55,7 +55,7 @@ func parseWish(r *http.Request) (wish, error) {
 	query := r.URL.RawQuery
 	w := wish{Request: catalog.Request{
 		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: rawArgument(query, "auth_key"),
+		AuthKey: rawArgument(query, "auth_key"), Track: rawArgument(query, "track"),
 	}}
 	w.degraded = rawArgument(query, "rts_degrade") == "on"
 	w.opus = rawArgument(query, audioArgument) == audioOpus

@@ -14,8 +14,12 @@ type renderer struct{}
 
 func (renderer) Carries(t *media.Track) bool { return flv.Carries(t) }
 
-func (renderer) Prelude(video, audio *media.Track, more media.Metadata) []byte {
-	return flv.AppendDescription(flv.AppendFileHeader(nil, video, audio), video, audio, more, 0)
+func (renderer) Header(video, audio *media.Track) []byte {
+	return flv.AppendFileHeader(nil, video, audio)
+}
+
+func (renderer) Describe(video, audio *media.Track, more media.Metadata, at uint32) []byte {
+	return flv.AppendDescription(nil, video, audio, more, at)
 }
 
 func (renderer) Script(body []byte, at uint32) []byte { return flv.AppendScript(nil, body, at) }

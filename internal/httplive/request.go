@@ -32,7 +32,7 @@ type wish struct {
 func parseWish(r *http.Request) (wish, error) {
 	w := wish{Wish: feed.Wish{Request: catalog.Request{
 		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"),
+		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"), Track: rawArgument(r.URL.RawQuery, "track"),
 	}}}
 	if wantsWebSocket(r) {
 		w.Protocol = catalog.WSFLV

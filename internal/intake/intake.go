@@ -40,6 +40,15 @@ func New(p *live.Publisher, onDrop func(why reason.Reason)) *Intake {
 // Expect notes which tracks are to come; known is false where nobody has said.
 func (in *Intake) Expect(video, audio, known bool) {
 	in.promised, in.known = [2]bool{media.Video: video, media.Audio: audio}, known
+	in.announce(in.start)
+}
+
+// Know notes a track that is known before there is a frame of it; nil is none.
+func (in *Intake) Know(t *media.Track) {
+	if t != nil {
+		in.tracks[t.Kind] = t
+		in.announce(in.start)
+	}
 }
 
 // Write puts f, which it takes over, onto a scale without jumps, and appends it.

@@ -135,6 +135,10 @@ func (h *Hub) forget(s *stream) {
 // Options.TakeOver is set; one that has been silent for two seconds is
 // replaced. proto and remote are for logs.
 func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
+	return h.publish(n, proto, remote, h.options.TakeOver)
+}
+
+func (h *Hub) publish(n Name, proto, remote string, takeOver bool) (*Publisher, error) {
 	for {
 		h.mu.Lock()
 		s, err := h.open(n, true)
@@ -142,7 +146,7 @@ func (h *Hub) Publish(n Name, proto, remote string) (*Publisher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("publish %s: %w", n, err)
 		}
-		p, err := s.takeOver(proto, remote)
+		p, err := s.takeOver(proto, remote, takeOver)
 		if errors.Is(err, errGone) {
 			h.forget(s)
 			continue

@@ -3,6 +3,10 @@ package live
 // Name identifies a stream.
 type Name struct {
 	Domain, App, Stream string
+	// Track is "" for the first track of each kind. A further one of a publisher that
+	// sends several has a stream of its own, with the first one of the other kind:
+	// "video1", "audio1" and so on.
+	Track string
 	// Variant is "" for what was published, else a conversion of it.
 	Variant string
 }
@@ -22,6 +26,9 @@ func (n Name) Source() Name {
 
 func (n Name) String() string {
 	s := n.Domain + "/" + n.App + "/" + n.Stream
+	if n.Track != "" {
+		s += "?track=" + n.Track
+	}
 	if n.Variant != "" {
 		s += "#" + n.Variant
 	}

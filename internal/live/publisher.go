@@ -57,8 +57,9 @@ type Publisher struct {
 	why  reason.Reason // the same
 }
 
-// takeOver installs a new publisher.
-func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
+// takeOver installs a new publisher. always says that it may replace one that is
+// not silent.
+func (s *stream) takeOver(proto, remote string, always bool) (*Publisher, error) {
 	now := time.Now().UnixNano()
 	p := &Publisher{
 		stream: s, proto: proto, remote: remote,
@@ -70,7 +71,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 		return nil, errGone
 	}
 	old := s.publisher
-	if old != nil && now-old.heard < int64(silence) && !s.hub.options.TakeOver {
+	if old != nil && now-old.heard < int64(silence) && !always {
 		s.mu.Unlock()
 		return nil, ErrTaken
 	}
@@ -84,7 +85,7 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 		old.finish(ErrReplaced, reason.Replaced)
 	}
 	s.hub.options.Log.Info("publishing", "stream", s.name.String(), "proto", proto, "peer", remote)
-	if s.name.Variant == "" {
+	if s.name.Variant == "" && s.name.Track == "" {
 		for _, f := range s.hub.published {
 			f(s.name)
 		}
@@ -94,6 +95,15 @@ func (s *stream) takeOver(proto, remote string) (*Publisher, error) {
 
 // Name is the stream's name.
 func (p *Publisher) Name() Name { return p.stream.name }
+
+// Further makes the caller the publisher of a further track, too: of the stream
+// that has the same name but for Track. Who published that before is replaced,
+// since p's right includes it. The two end independently.
+func (p *Publisher) Further(track string) (*Publisher, error) {
+	n := p.stream.name
+	n.Track = track
+	return p.stream.hub.publish(n, p.proto, p.remote, true)
+}
 
 // Announce says which tracks the stream has; either may be nil. The first call
 // makes the stream ready for readers; later ones replace the tracks.

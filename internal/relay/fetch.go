@@ -85,6 +85,11 @@ func (s *fetch) relay(ctx context.Context, proto, peer string) error {
 		s.frames++
 		s.bytes += uint64(len(f.Data))
 		in.Expect(origin.Promised())
+		if d, ok := origin.(describedOrigin); ok {
+			if about, changed := d.Description(); changed {
+				pub.Describe(about)
+			}
+		}
 		if err = in.Write(f, time.Now()); err != nil {
 			break
 		}

@@ -33,7 +33,7 @@ func (p *Pusher) push(ctx context.Context, j job) {
 	pauses := pauses{config: p.config}
 	for {
 		s := &session{pusher: p, job: j}
-		s.run(ctx)
+		s.run(ctx, source)
 		pauses.lasted(s.lasted)
 		if !pauses.wait(ctx) {
 			return
@@ -52,11 +52,11 @@ type session struct {
 }
 
 // run sends until ctx ends or the target does, and writes the one log line.
-func (s *session) run(ctx context.Context) {
+func (s *session) run(ctx context.Context, source *live.Reader) {
 	p := s.pusher
 	proto, peer := place(s.job.url)
 	began := time.Now()
-	err := bare(s.relay(ctx, proto))
+	err := bare(s.relay(ctx, proto, source))
 	level := slog.LevelWarn
 	if ctx.Err() != nil {
 		err, level = context.Cause(ctx), slog.LevelInfo
@@ -68,8 +68,8 @@ func (s *session) run(ctx context.Context) {
 		"reason", string(why), "err", err, "lasted", time.Since(began).Round(time.Millisecond), "frames", s.frames, "bytes", s.bytes)
 }
 
-// relay takes frames from the hub to the target.
-func (s *session) relay(ctx context.Context, proto string) error {
+// relay takes frames from the hub to the target. source is what was published.
+func (s *session) relay(ctx context.Context, proto string, source *live.Reader) error {
 	p := s.pusher
 	way := p.config.Ways.Publish[proto]
 	if way == nil {
@@ -112,12 +112,16 @@ func (s *session) relay(ctx context.Context, proto string) error {
 	})
 	p.metrics.pushes.Inc()
 	defer p.metrics.pushes.Dec()
-	return s.send(ctx, r, target)
+	return s.send(ctx, source, r, target)
 }
 
-// send writes what r reads. A target that is slow makes r skip to a newer key
+// send writes what r, which is source or a variant of it, reads. A target that is slow makes r skip to a newer key
 // frame.
-func (s *session) send(ctx context.Context, r *live.Reader, target Target) error {
+func (s *session) send(ctx context.Context, source, r *live.Reader, target Target) error {
+	described, ok := target.(describedTarget)
+	if ok {
+		described.Describe(source.Description())
+	}
 	video, audio := r.Tracks()
 	if err := target.Announce(video, audio); err != nil {
 		return err
@@ -126,6 +130,9 @@ func (s *session) send(ctx context.Context, r *live.Reader, target Target) error
 		f, err := r.Next(ctx)
 		if err != nil {
 			return err
+		}
+		if ok && len(f.Scripts) > 0 {
+			described.Describe(source.Description())
 		}
 		if err := target.Write(f); err != nil {
 			return err

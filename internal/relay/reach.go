@@ -42,6 +42,16 @@ type Target interface {
 	Close() error
 }
 
+// Some Origins know what is said of the stream besides its tracks, and whether that
+// is new since they were asked last; some Targets can be told it, before Announce
+// and before frames whose Scripts have a description.
+type (
+	describedOrigin interface {
+		Description() (about media.Metadata, changed bool)
+	}
+	describedTarget interface{ Describe(about media.Metadata) }
+)
+
 // Play opens an Origin, and Publish a Target. ctx bounds the opening alone.
 type (
 	Play    func(ctx context.Context, url string) (Origin, error)

@@ -30,7 +30,7 @@ type Push struct {
 
 // covers says whether a rule is for n.
 func covers(domain, pattern string, n live.Name) bool {
-	if n.Variant != "" || n.Domain != domain {
+	if n.Variant != "" || n.Track != "" || n.Domain != domain {
 		return false
 	}
 	ok, err := path.Match(pattern, n.App+"/"+n.Stream)

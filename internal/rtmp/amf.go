@@ -6,12 +6,12 @@ import (
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 
+	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
 
-// maxAMF bounds messages that are decoded as AMF0, in bytes. Real ones have
-// less than 4 KiB.
-const maxAMF = 64 << 10
+// maxAMF bounds messages that are decoded as AMF0, in bytes.
+const maxAMF = flv.MaxScript
 
 var errAMF = errors.New("bad AMF0 message")
 
@@ -24,12 +24,27 @@ type command struct {
 	chunkStream uint32
 }
 
+// scriptOf is a data message's values in AMF0, as the body of an FLV script tag.
+func scriptOf(m rtmpchunk.Message) []byte { return plain(m, rtmpchunk.TypeDataAMF3) }
+
+// plain is the body of a message without the zero that those of type amf3 begin by.
+func plain(m rtmpchunk.Message, amf3 byte) []byte {
+	if m.Type == amf3 && len(m.Body) > 0 && m.Body[0] == 0 {
+		return m.Body[1:]
+	}
+	return m.Body
+}
+
 // parseCommand decodes a command of either form; the AMF3 one is AMF0 behind a
 // zero byte in every client seen.
 func parseCommand(m rtmpchunk.Message) (command, error) {
-	values, err := parseAMF(m, rtmpchunk.TypeCommandAMF3)
+	body := plain(m, rtmpchunk.TypeCommandAMF3)
+	if len(body) > maxAMF {
+		return command{}, fmt.Errorf("%w: %d bytes", errAMF, len(body))
+	}
+	values, err := amf0.Unmarshal(body)
 	if err != nil {
-		return command{}, err
+		return command{}, fmt.Errorf("%w: %w", errAMF, err)
 	}
 	if len(values) < 2 {
 		return command{}, fmt.Errorf("%w: command of %d values", errAMF, len(values))
@@ -43,22 +58,6 @@ func parseCommand(m rtmpchunk.Message) (command, error) {
 		return command{}, fmt.Errorf("%w: command without transaction id", errAMF)
 	}
 	return c, nil
-}
-
-// parseAMF decodes a message's values; messages of type amf3 begin by a zero.
-func parseAMF(m rtmpchunk.Message, amf3 byte) (amf0.Data, error) {
-	body := m.Body
-	if m.Type == amf3 && len(body) > 0 && body[0] == 0 {
-		body = body[1:]
-	}
-	if len(body) > maxAMF {
-		return nil, fmt.Errorf("%w: %d bytes", errAMF, len(body))
-	}
-	values, err := amf0.Unmarshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAMF, err)
-	}
-	return values, nil
 }
 
 // text returns the i-th argument, if it is a string.

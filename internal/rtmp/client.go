@@ -23,6 +23,7 @@ type Client struct {
 	caller
 	base media.Time
 	last [2]*media.Track // as told to the server
+	more media.Metadata
 	any  bool
 
 	reading sync.Mutex // held by who reads

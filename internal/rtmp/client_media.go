@@ -10,11 +10,15 @@ import (
 	"millrace/internal/wire/rtmpchunk"
 )
 
+// Describe notes what is said of the stream besides its tracks. Announce tells the
+// server, and later on a frame whose Scripts have a description.
+func (c *Client) Describe(m media.Metadata) { c.more = m }
+
 // Announce tells the server of the tracks by metadata and decoder parameters;
 // either may be nil. It is called before the first Write and may be called
 // again. The tracks' codecs are those that FLV carries.
 func (c *Client) Announce(video, audio *media.Track) error {
-	if err := c.sendTags(flv.AppendMetadata(nil, video, audio, 0)); err != nil {
+	if err := c.sendTags(flv.AppendDescription(nil, video, audio, c.more, 0)); err != nil {
 		return err
 	}
 	for _, t := range []*media.Track{video, audio} {
@@ -28,8 +32,8 @@ func (c *Client) Announce(video, audio *media.Track) error {
 	return c.flush()
 }
 
-// Write sends f, and the parameters of its track when they have changed. The
-// first frame's DTS becomes timestamp 0. It blocks while the server does not
+// Write sends f, and before it the parameters of its track when they have changed,
+// and its Scripts. The first frame's DTS becomes timestamp 0. It blocks while the server does not
 // read, for five seconds at most. The error is a *StatusError when the server
 // has said why it took no more.
 func (c *Client) Write(f *media.Frame) error {
@@ -39,6 +43,15 @@ func (c *Client) Write(f *media.Frame) error {
 	at := flv.Timestamp(f.DTS, c.base)
 	if c.last[f.Track.Kind] != f.Track {
 		if err := c.configure(f.Track, at); err != nil {
+			return err
+		}
+	}
+	for _, body := range f.Scripts {
+		b := flv.AppendScript(nil, body, at)
+		if media.Describes(body) {
+			b = flv.AppendDescription(nil, c.last[media.Video], c.last[media.Audio], c.more, at)
+		}
+		if err := c.sendTags(b); err != nil {
 			return err
 		}
 	}
@@ -85,7 +98,7 @@ func (c *Client) writeTags(b []byte) error {
 			Timestamp: uint32(b[7])<<24 | binary.BigEndian.Uint32(b[3:])&0xffffff,
 			Body:      b[tagHead : tagHead+size],
 		}
-		if m.Type == rtmpchunk.TypeDataAMF0 {
+		if m.Type == rtmpchunk.TypeDataAMF0 && media.Describes(m.Body) {
 			// Servers keep what is set as the data frame.
 			m.Body = append(setDataFrame(), m.Body...)
 		}

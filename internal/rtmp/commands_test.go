@@ -10,6 +10,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtmpchunk"
 )
 
@@ -84,7 +85,13 @@ func BenchmarkIngest(b *testing.B) {
 	}
 	defer p.Close(reason.ClosedByPeer)
 	in := newIngest(p, NewMetrics(prometheus.NewRegistry()))
-	in.video.track, in.video.lengthSize = small, 4
+	config, err := flv.AppendConfig(nil, small, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := in.message(rtmpchunk.Message{Type: rtmpchunk.TypeVideo, Body: config[tagHead : len(config)-4]}, time.Unix(1, 0)); err != nil {
+		b.Fatal(err)
+	}
 	key, inter := picture(small, 0, append(idr, make([]byte, 10_000)...)), picture(small, 0, append(pic, make([]byte, 10_000)...))
 	now := time.Unix(1, 0)
 	b.SetBytes(int64(len(key.Data)))
@@ -102,7 +109,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if in.frames[media.Video] == 0 {
+	if in.Frames(media.Video) == 0 {
 		b.Fatal("no frame went through")
 	}
 }

@@ -82,8 +82,8 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, protocol catalog.Protoc
 
 	err := c.run(ctx)
 	code, why := c.judge(err)
-	if c.publisher != nil {
-		c.publisher.Close(why)
+	if c.ingest != nil {
+		c.ingest.close(why)
 	}
 	if code != "" {
 		c.sayGoodbye(code, err)
@@ -99,8 +99,8 @@ func (c *conn) logEnd(ctx context.Context, why reason.Reason, err error, lasted 
 		slog.Duration("lasted", lasted.Round(time.Millisecond)), slog.Uint64("bytes", c.in.Received()),
 	}
 	if c.ingest != nil {
-		attrs = append(attrs, slog.Uint64("video", c.ingest.frames[media.Video]), slog.Uint64("audio", c.ingest.frames[media.Audio]),
-			slog.Uint64("dropped", c.ingest.drops))
+		attrs = append(attrs, slog.Uint64("video", c.ingest.Frames(media.Video)), slog.Uint64("audio", c.ingest.Frames(media.Audio)),
+			slog.Uint64("dropped", c.ingest.Drops()))
 	}
 	if c.player != nil && c.player.view != nil {
 		attrs = append(attrs, slog.Group("sent", toAny(c.player.view.Totals())...))
@@ -142,7 +142,7 @@ func (c *conn) run(ctx context.Context) error {
 // seeOff ends publishing at once, and the connection when the client does:
 // GStreamer takes it for a fault when the server closes first.
 func (c *conn) seeOff() {
-	c.publisher.Close(reason.ClosedByPeer)
+	c.ingest.close(reason.ClosedByPeer)
 	c.net.until(time.Now().Add(lastWords))
 	_, _ = io.CopyN(io.Discard, c.net, maxLingering)
 }
@@ -251,10 +251,11 @@ func (c *conn) dispatch(ctx context.Context, m rtmpchunk.Message) error {
 }
 
 func (c *conn) passOver() {
-	c.server.metrics.drop(reason.UnsupportedMsg)
 	if c.ingest != nil {
-		c.ingest.drops++
+		c.ingest.Drop(reason.UnsupportedMsg)
+		return
 	}
+	c.server.metrics.drop(reason.UnsupportedMsg)
 }
 
 // acknowledge keeps the peer sending (RTMP 1.0 section 5.4.3). Small windows are

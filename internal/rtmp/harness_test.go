@@ -109,7 +109,7 @@ func (w *world) play(ctx context.Context, q catalog.Request, variant string) (*l
 	if deny != nil {
 		return nil, "", deny
 	}
-	r, err := w.hub.Subscribe(ctx, live.Name{Domain: "d", App: q.App, Stream: q.Stream, Variant: variant})
+	r, err := w.hub.Subscribe(ctx, live.Name{Domain: "d", App: q.App, Stream: q.Stream, Track: q.Track, Variant: variant})
 	return r, catalog.SubSecond, err
 }
 

@@ -147,8 +147,8 @@ func TestPassedOver(t *testing.T) {
 	if n := w.metric("millrace_rtmp_dropped_total", reason.UnsupportedMsg); n != 10 {
 		t.Fatalf("%v messages counted", n)
 	}
-	if n := w.metric("millrace_rtmp_dropped_total", reason.Layer); n != 1 {
-		t.Errorf("%v messages of further tracks counted", n)
+	if n := w.metric("millrace_rtmp_dropped_total", reason.Limit); n != 1 {
+		t.Errorf("%v messages are too large", n)
 	}
 }
 

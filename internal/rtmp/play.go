@@ -55,11 +55,11 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 		a.host = hostOf(c.net.LocalAddr())
 	}
 	c.address = a
+	asked := func(key string) string { return option(c.app, c.tcURL, name, key) }
 	w := feed.Wish{Request: catalog.Request{
-		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream,
+		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: asked("track"),
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,
 	}}
-	asked := func(key string) string { return option(c.app, c.tcURL, name, key) }
 	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || asked("audio") == "opus"
 	w.OnlyArguments(asked("onlyaudio"), asked("onlyvideo"))
 	source, _, err := c.server.admission.Play(ctx, w.Request, "")

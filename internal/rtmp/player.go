@@ -15,11 +15,9 @@ import (
 // Player plays one stream over RTMP. One goroutine uses it, but for Close.
 type Player struct {
 	caller
-	decoder  flv.Decoder
-	first    *rtmpchunk.Message // media that came before the answer to play
-	promised [2]bool            // by the metadata
-	promises bool               // there was metadata
-	broken   int                // messages in a row that make no sense
+	decoder flv.Decoder
+	first   *rtmpchunk.Message // media that came before the answer to play
+	broken  int                // messages in a row that make no sense
 }
 
 // Play connects to rtmp://host[:port]/app/stream[?query], or rtmps://, and plays
@@ -115,10 +113,8 @@ func (p *Player) message() (rtmpchunk.Message, error) {
 func (p *Player) hear(m rtmpchunk.Message) (code string, err error) {
 	switch m.Type {
 	case rtmpchunk.TypeDataAMF0, rtmpchunk.TypeDataAMF3:
-		if promised, ok := promises(m); ok {
-			p.promised, p.promises = promised, promised != [2]bool{}
-		}
-		return "", nil
+		_, err := p.decoder.Frame(rtmpchunk.TypeDataAMF0, m.Timestamp, scriptOf(m)) // it goes with a later one
+		return "", err
 	case rtmpchunk.TypeCommandAMF0, rtmpchunk.TypeCommandAMF3:
 	default:
 		return "", p.heed(m)
@@ -140,9 +136,11 @@ func (p *Player) hear(m rtmpchunk.Message) (code string, err error) {
 
 // Promised says which kinds of tracks the stream's metadata names; known is false
 // until there was any.
-func (p *Player) Promised() (video, audio, known bool) {
-	return p.promised[media.Video], p.promised[media.Audio], p.promises
-}
+func (p *Player) Promised() (video, audio, known bool) { return p.decoder.Promised() }
+
+// Description is what the server has said of the stream besides its tracks, and
+// whether that is new since the last call.
+func (p *Player) Description() (about media.Metadata, changed bool) { return p.decoder.Description() }
 
 // Close closes the connection, which ends Next. Any goroutine may call it.
 func (p *Player) Close() error { return p.net.Close() }

@@ -30,9 +30,10 @@ func (r renderer) Carries(t *media.Track) bool {
 	return flv.Carries(t) && (r.enhanced || t.Kind == media.Audio || t.Codec == media.H264)
 }
 
-// Prelude tells what is to come.
-func (renderer) Prelude(video, audio *media.Track, more media.Metadata) []byte {
-	return cutTags(flv.AppendDescription(nil, video, audio, more, 0))
+func (renderer) Header(_, _ *media.Track) []byte { return nil }
+
+func (renderer) Describe(video, audio *media.Track, more media.Metadata, at uint32) []byte {
+	return cutTags(flv.AppendDescription(nil, video, audio, more, at))
 }
 
 func (renderer) Script(body []byte, at uint32) []byte {

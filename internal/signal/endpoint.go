@@ -22,6 +22,9 @@ func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix 
 		return
 	}
 	q.Host, q.RemoteAddr, q.Referer = r.Host, r.RemoteAddr, r.Referer()
+	if !q.publish {
+		q.Track = trackOf(r.URL.RawQuery)
+	}
 	path := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
 	var err error
 	if endpoint, id, ok := cutSession(path); ok {

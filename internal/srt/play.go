@@ -17,6 +17,7 @@ const maxAge = 3 * time.Second
 // admitPlay admits a viewer and finds the feed that it shares.
 func (c *session) admitPlay(ctx context.Context, q catalog.Request) error {
 	s := c.server
+	q.Track = c.wish.track
 	w := feed.Wish{Request: q, Opus: c.wish.opus}
 	source, _, err := s.admission.Play(ctx, q, "")
 	if err != nil {

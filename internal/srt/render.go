@@ -16,8 +16,10 @@ func (*renderer) Fresh() feed.Renderer { return &renderer{mux: ts.NewMuxer()} }
 
 func (*renderer) Carries(t *media.Track) bool { return ts.Carries(t) }
 
-// Prelude is empty: tables come with the first frame.
-func (*renderer) Prelude(_, _ *media.Track, _ media.Metadata) []byte { return nil }
+// Header is empty: tables come with the first frame.
+func (*renderer) Header(_, _ *media.Track) []byte { return nil }
+
+func (*renderer) Describe(_, _ *media.Track, _ media.Metadata, _ uint32) []byte { return nil }
 
 func (*renderer) Script([]byte, uint32) []byte { return nil }
 

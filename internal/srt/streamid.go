@@ -26,7 +26,8 @@ type wish struct {
 	query         string
 	user, session string // for logs
 	publish       bool
-	opus          bool // a viewer takes Opus as it is: audio=opus in the resource's query
+	opus          bool   // a viewer takes Opus as it is: audio=opus in the resource's query
+	track         string // which of several a viewer wants: track=video1 there
 }
 
 // parseStreamID reads a streamid:
@@ -125,6 +126,7 @@ func (w *wish) locate(resource string) error {
 	w.query = query
 	w.authKey = argument(query, "auth_key")
 	w.opus = argument(query, "audio") == "opus"
+	w.track = argument(query, "track")
 	return nil
 }
 

@@ -16,15 +16,15 @@ const (
 	BodyConfig                 // parameters of the decoder
 	BodyMedia                  // one access unit
 	BodyPassed                 // something that is passed over
-	BodyOther                  // of another track than the first
 )
 
-// Body is the body of an audio or video tag, which is that of an RTMP message,
-// too, taken apart (FLV 10.1 annex E.4, Enhanced RTMP v2 ExVideoTagHeader and
-// ExAudioTagHeader).
+// Body is what the body of an audio or video tag, which is that of an RTMP
+// message, too, holds of one track (FLV 10.1 annex E.4, Enhanced RTMP v2
+// ExVideoTagHeader and ExAudioTagHeader).
 type Body struct {
 	Kind    BodyKind
 	Codec   media.Codec
+	Track   uint8  // number of the track; 0 for the first one of its kind
 	CTS     int32  // ms, PTS - DTS
 	Nanos   int32  // to be added to the timestamp, less than a millisecond
 	Payload []byte // part of what was parsed
@@ -47,15 +47,25 @@ var legacyVideo = map[byte]string{2: "Sorenson H.263", 3: "Screen", 4: "VP6", 5:
 
 var legacyAudio = map[byte]string{0: "PCM", 1: "ADPCM", 2: "MP3", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser", 7: "G.711 A-law", 8: "G.711 mu-law", 11: "Speex", 13: "Opus in the legacy form", 14: "MP3"}
 
-// ParseVideo takes a video body apart. The error is a *CodecError.
-func ParseVideo(b []byte) (Body, error) {
-	if len(b) < 2 {
-		return Body{}, nil
+// ParseVideo takes a video body apart and appends what it holds of each track to
+// to: of one, mostly. The error is a *CodecError, about the first track; what
+// others hold of codecs that are not taken is passed over.
+func ParseVideo(to []Body, b []byte) ([]Body, error) {
+	if len(b) >= 2 && b[0]&videoExHeader != 0 {
+		if b[0]>>4&7 == frameCommand {
+			return append(to, Body{Kind: BodyPassed}), nil
+		}
+		return parseEx(to, b, exMultitrack, exVideo)
 	}
-	if b[0]&videoExHeader != 0 {
-		return parseExVideo(b)
+	t, err := classicVideo(b)
+	if err != nil {
+		return to, err
 	}
-	if b[0]>>4 == frameCommand {
+	return append(to, t), nil
+}
+
+func classicVideo(b []byte) (Body, error) {
+	if len(b) < 2 || b[0]>>4 == frameCommand {
 		return Body{}, nil
 	}
 	if id := b[0] & 15; id != videoAVC {
@@ -76,21 +86,16 @@ func ParseVideo(b []byte) (Body, error) {
 	return t, nil
 }
 
-func parseExVideo(b []byte) (Body, error) {
-	packet, rest, nanos, ok := modEx(b[0]&15, b[1:])
-	frame := b[0] >> 4 & 7
-	if !ok || packet == exMetadata || frame == frameCommand {
+// exVideo is one track's part of a video packet of the enhanced form.
+func exVideo(packet byte, four string, rest []byte) (Body, error) {
+	if packet == exMetadata {
 		return Body{Kind: BodyPassed}, nil
-	}
-	packet, four, rest, kind := exTrack(packet, exMultitrack, rest)
-	if kind != BodyMedia {
-		return Body{Kind: kind}, nil
 	}
 	codec, ok := codecOf(four)
 	if !ok {
-		return Body{}, &CodecError{media.Video, printable(four)}
+		return Body{Kind: BodyPassed}, &CodecError{media.Video, printable(four)}
 	}
-	t := Body{Kind: BodyPassed, Codec: codec, Payload: rest, Nanos: nanos}
+	t := Body{Kind: BodyPassed, Codec: codec, Payload: rest}
 	timed := codec == media.H264 || codec == media.H265 // others have no composition time
 	switch {
 	case packet == packetEnd:
@@ -105,57 +110,29 @@ func parseExVideo(b []byte) (Body, error) {
 	return t, nil
 }
 
-// exTrack returns the packet of the first track and its codec; kind is BodyMedia
-// where there is one.
-func exTrack(packet, multitrack byte, b []byte) (kind byte, four string, rest []byte, found BodyKind) {
-	if packet == multitrack {
-		packet, four, rest, ok := firstTrack(b)
-		if !ok || packet == multitrack || packet == exModEx {
-			return 0, "", nil, BodyOther
-		}
-		return packet, four, rest, BodyMedia
-	}
-	if len(b) < 4 {
-		return 0, "", nil, BodyPassed
-	}
-	return packet, string(b[:4]), b[4:], BodyMedia
-}
-
-// ParseAudio takes an audio body apart. The error is a *CodecError.
-func ParseAudio(b []byte) (Body, error) {
+// ParseAudio is ParseVideo for an audio body.
+func ParseAudio(to []Body, b []byte) ([]Body, error) {
 	if len(b) < 2 {
-		return Body{}, nil // some clients send empty messages in silence
+		return append(to, Body{}), nil // some clients send empty messages in silence
 	}
 	switch format := b[0] >> 4; format {
 	case soundExHeader:
-		return parseExAudio(b)
+		return parseEx(to, b, exAudioMultitrack, exAudio)
 	case soundAAC:
-		return tagged(media.AAC, b[1], b[2:]), nil
+		return append(to, tagged(media.AAC, b[1], b[2:])), nil
 	default:
-		return Body{}, &CodecError{media.Audio, named(legacyAudio, format)}
+		return to, &CodecError{media.Audio, named(legacyAudio, format)}
 	}
 }
 
-func parseExAudio(b []byte) (Body, error) {
-	packet, rest, nanos, ok := modEx(b[0]&15, b[1:])
-	if !ok {
-		return Body{Kind: BodyPassed}, nil
-	}
-	packet, four, rest, kind := exTrack(packet, exAudioMultitrack, rest)
-	if kind != BodyMedia {
-		return Body{Kind: kind}, nil
-	}
-	var t Body
+func exAudio(packet byte, four string, rest []byte) (Body, error) {
 	switch four {
 	case fourOpus:
-		t = tagged(media.Opus, packet, rest)
+		return tagged(media.Opus, packet, rest), nil
 	case fourAAC:
-		t = tagged(media.AAC, packet, rest)
-	default:
-		return Body{}, &CodecError{media.Audio, printable(four)}
+		return tagged(media.AAC, packet, rest), nil
 	}
-	t.Nanos = nanos
-	return t, nil
+	return Body{Kind: BodyPassed}, &CodecError{media.Audio, printable(four)}
 }
 
 func tagged(codec media.Codec, packet byte, payload []byte) Body {

@@ -3,6 +3,7 @@ package flv_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"millrace/internal/media"
@@ -30,12 +31,6 @@ var videoBodies = []struct {
 	{"enhanced frame without composition time", "\xa3avc1abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
 	{"enhanced end", "\x92avc1", flv.Body{Kind: flv.BodyEmpty, Codec: media.H264, CTS: 0, Payload: nil}, ""},
 	{"enhanced metadata", "\x94avc1abc", flv.Body{Kind: flv.BodyPassed}, ""},
-	{"another track", "\x96\x01avc1\x01abc", flv.Body{Kind: flv.BodyOther}, ""},
-	{"the first track alone", "\x96\x03avc1\x00abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("abc")}, ""},
-	{"the first track of two", "\x96\x13hvc1\x01\x00\x00\x02xy\x00\x00\x00\x03abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H265, Payload: []byte("abc")}, ""},
-	{"the first track of two codecs", "\x96\x21avc1\x01\x00\x00\x02xyav01\x00\x00\x00\x03abc", flv.Body{Kind: flv.BodyMedia, Codec: media.AV1, Payload: []byte("abc")}, ""},
-	{"tracks that end early", "\x96\x11hvc1\x01\x00\x00\x09xy", flv.Body{Kind: flv.BodyOther}, ""},
-	{"a track in a track", "\x96\x06hvc1\x00abc", flv.Body{Kind: flv.BodyOther}, ""},
 	{"modifier with nanoseconds", "\x97\x02\x00\x01\x02\x01avc1\x00\x00\x28abc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.H264, CTS: 40, Payload: []byte("abc")}, ""},
 	{"two modifiers", "\x97\x00\x09\x07\x00\x09\x03avc1abc", flv.Body{Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
 	{"long modifier", "\x97\xff\x00\x02\x00\x01\x02\x03avc1abc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.H264, CTS: 0, Payload: []byte("abc")}, ""},
@@ -64,15 +59,43 @@ var audioBodies = []struct {
 	{"Opus end", "\x92Opus", flv.Body{Kind: flv.BodyEmpty, Codec: media.Opus, CTS: 0, Payload: nil}, ""},
 	{"enhanced AAC", "\x91mp4aabc", flv.Body{Kind: flv.BodyMedia, Codec: media.AAC, CTS: 0, Payload: []byte("abc")}, ""},
 	{"channel layout", "\x94Opusabc", flv.Body{Kind: flv.BodyPassed, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
-	{"another track", "\x95\x01Opus\x01abc", flv.Body{Kind: flv.BodyOther}, ""},
-	{"the first track", "\x95\x01Opus\x00abc", flv.Body{Kind: flv.BodyMedia, Codec: media.Opus, Payload: []byte("abc")}, ""},
 	{"modifier", "\x97\x02\x00\x01\x02\x01Opusabc", flv.Body{Nanos: 258, Kind: flv.BodyMedia, Codec: media.Opus, CTS: 0, Payload: []byte("abc")}, ""},
 	{"MP3", "\x2fabc", flv.Body{}, "MP3"},
 	{"AC-3", "\x91ac-3abc", flv.Body{}, "ac-3"},
 	{"number 12", "\xc0abc", flv.Body{}, "number 12"},
 }
 
-func checkBody(t *testing.T, name string, got flv.Body, err error, want flv.Body, refusal string) {
+// multitrackBodies are video where the first byte says so.
+var multitrackBodies = []struct {
+	name string
+	in   string
+	want []flv.Body
+	err  string
+}{
+	{"another track", "\x96\x01avc1\x01\x00\x00\x00abc", []flv.Body{{Track: 1, Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("abc")}}, ""},
+	{"the first track alone", "\x96\x03avc1\x00abc", []flv.Body{{Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("abc")}}, ""},
+	{
+		"the first track of two", "\x96\x13hvc1\x01\x00\x00\x02xy\x00\x00\x00\x03abc",
+		[]flv.Body{{Track: 1, Kind: flv.BodyMedia, Codec: media.H265, Payload: []byte("xy")}, {Kind: flv.BodyMedia, Codec: media.H265, Payload: []byte("abc")}}, "",
+	},
+	{
+		"two codecs, a modifier", "\x97\x02\x00\x01\x02\x06\x21avc1\x01\x00\x00\x05\x00\x00\x28xyav01\x00\x00\x00\x03abc",
+		[]flv.Body{{Track: 1, Nanos: 258, CTS: 40, Kind: flv.BodyMedia, Codec: media.H264, Payload: []byte("xy")}, {Nanos: 258, Kind: flv.BodyMedia, Codec: media.AV1, Payload: []byte("abc")}}, "",
+	},
+	{
+		"a further track of a codec that is not taken", "\x96\x21vp08\x01\x00\x00\x02xyav01\x00\x00\x00\x03abc",
+		[]flv.Body{{Track: 1, Kind: flv.BodyPassed}, {Kind: flv.BodyMedia, Codec: media.AV1, Payload: []byte("abc")}}, "",
+	},
+	{"a first track of a codec that is not taken", "\x96\x21av01\x01\x00\x00\x02xyvp08\x00\x00\x00\x03abc", nil, "vp08"},
+	{"tracks that end early", "\x96\x11hvc1\x01\x00\x00\x09xy", []flv.Body{{Kind: flv.BodyPassed}}, ""},
+	{"a track in a track", "\x96\x06hvc1\x00abc", []flv.Body{{Kind: flv.BodyPassed}}, ""},
+	{"a modifier in a track", "\x96\x07hvc1\x00abc", []flv.Body{{Kind: flv.BodyPassed}}, ""},
+	{"a track number that is too large", "\x96\x03hvc1\x10abc", []flv.Body{{Kind: flv.BodyPassed}}, ""},
+	{"sound of another track", "\x95\x01Opus\x01abc", []flv.Body{{Track: 1, Kind: flv.BodyMedia, Codec: media.Opus, Payload: []byte("abc")}}, ""},
+	{"sound of the first track", "\x95\x01Opus\x00abc", []flv.Body{{Kind: flv.BodyMedia, Codec: media.Opus, Payload: []byte("abc")}}, ""},
+}
+
+func checkBody(t *testing.T, name string, got []flv.Body, err error, want []flv.Body, refusal string) {
 	t.Helper()
 	if refusal != "" {
 		var e *flv.CodecError
@@ -81,18 +104,29 @@ func checkBody(t *testing.T, name string, got flv.Body, err error, want flv.Body
 		}
 		return
 	}
-	if err != nil || got.Kind != want.Kind || got.Codec != want.Codec || got.CTS != want.CTS || got.Nanos != want.Nanos || !bytes.Equal(got.Payload, want.Payload) {
+	same := func(a, b flv.Body) bool {
+		return a.Kind == b.Kind && a.Codec == b.Codec && a.Track == b.Track && a.CTS == b.CTS && a.Nanos == b.Nanos && bytes.Equal(a.Payload, b.Payload)
+	}
+	if err != nil || !slices.EqualFunc(got, want, same) {
 		t.Errorf("%s: got %+v, %v", name, got, err)
 	}
 }
 
 func TestBodies(t *testing.T) {
 	for _, c := range videoBodies {
-		got, err := flv.ParseVideo([]byte(c.in))
-		checkBody(t, c.name, got, err, c.want, c.err)
+		got, err := flv.ParseVideo(nil, []byte(c.in))
+		checkBody(t, c.name, got, err, []flv.Body{c.want}, c.err)
 	}
 	for _, c := range audioBodies {
-		got, err := flv.ParseAudio([]byte(c.in))
+		got, err := flv.ParseAudio(nil, []byte(c.in))
+		checkBody(t, c.name, got, err, []flv.Body{c.want}, c.err)
+	}
+	for _, c := range multitrackBodies {
+		parse := flv.ParseVideo
+		if c.in[0] == 0x95 {
+			parse = flv.ParseAudio
+		}
+		got, err := parse(nil, []byte(c.in))
 		checkBody(t, c.name, got, err, c.want, c.err)
 	}
 }
@@ -105,19 +139,27 @@ func FuzzBodies(f *testing.F) {
 	for _, c := range audioBodies {
 		f.Add([]byte(c.in), false)
 	}
+	for _, c := range multitrackBodies {
+		f.Add([]byte(c.in), c.in[0] != 0x95)
+	}
 	f.Fuzz(func(t *testing.T, b []byte, video bool) {
 		parse := flv.ParseAudio
 		if video {
 			parse = flv.ParseVideo
 		}
-		got, err := parse(b)
+		all, err := parse(nil, b)
 		var e *flv.CodecError
 		if err != nil && (!errors.As(err, &e) || len(e.Codec) > 64) {
 			t.Fatalf("error is %v", err)
 		}
-		holds := got.Kind == flv.BodyConfig || got.Kind == flv.BodyMedia
-		if holds && (got.Codec == media.AAC || got.Codec == media.Opus) == video || !bytes.Contains(b, got.Payload) {
-			t.Fatalf("got %+v", got)
+		if len(all) > 17 {
+			t.Fatalf("%d tracks", len(all))
+		}
+		for _, got := range all {
+			holds := got.Kind == flv.BodyConfig || got.Kind == flv.BodyMedia
+			if holds && (got.Codec == media.AAC || got.Codec == media.Opus) == video || !bytes.Contains(b, got.Payload) {
+				t.Fatalf("got %+v", got)
+			}
 		}
 	})
 }

@@ -23,7 +23,8 @@ const maxHeld = 256
 const maxFirstTag = 1 << 16
 
 // Reader reads media out of FLV bytes. It understands what this package writes
-// and the enhanced form of H264 and AAC; tags of other codecs are passed over.
+// and the enhanced form of H264 and AAC; tags of other codecs are passed over, and
+// of several tracks of a kind all but the first.
 // One goroutine uses it.
 type Reader struct {
 	in      *bufio.Reader
@@ -72,6 +73,10 @@ func (r *Reader) Promised() (video, audio, known bool) {
 
 // Tracks returns the tracks as described last; nil for those not seen yet.
 func (r *Reader) Tracks() (video, audio *media.Track) { return r.decoder.Tracks() }
+
+// Description is what the file says of itself besides its tracks, and whether that
+// is new since the last call.
+func (r *Reader) Description() (about media.Metadata, changed bool) { return r.decoder.Description() }
 
 // Next returns the next frame, which the caller owns. Its Track changes when
 // the parameters do. DTS and PTS are on the file's own scale. At the end of the
@@ -132,7 +137,7 @@ func (r *Reader) readTag() (*media.Frame, error) {
 	if size > MaxBody || h[0]&0xe0 != 0 {
 		return nil, fmt.Errorf("%w: type %#x, %d bytes", ErrTag, h[0], size)
 	}
-	if h[0] != tagVideo && h[0] != tagAudio {
+	if h[0] != tagVideo && h[0] != tagAudio && (h[0] != tagScript || size > MaxScript) {
 		_, err := r.in.Discard(size + trailerSize)
 		return nil, unexpected(err)
 	}

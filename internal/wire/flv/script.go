@@ -23,7 +23,7 @@ func AppendMetadata(b []byte, video, audio *media.Track, at uint32) []byte {
 }
 
 // AppendDescription is AppendMetadata with what the publisher has said besides: of
-// more, no member may be one that Describes names.
+// more, no member may be one that describes names.
 func AppendDescription(b []byte, video, audio *media.Track, more media.Metadata, at uint32) []byte {
 	var m properties
 	if Carries(video) {
@@ -37,15 +37,15 @@ func AppendDescription(b []byte, video, audio *media.Track, more media.Metadata,
 		m.number("audiosamplesize", 16)
 		m.boolean("stereo", audio.Channels > 1)
 	}
-	body := amfText([]byte{amfString}, "onMetaData")
-	body = binary.BigEndian.AppendUint32(append(body, amfECMAArray), m.count+more.Count)
+	body := append(amfText([]byte{amfString}, "onMetaData"), amfECMAArray)
+	body = binary.BigEndian.AppendUint32(body, m.count+more.Count)
 	body = append(append(body, m.b...), more.Members...)
 	body = append(body, 0, 0, amfObjectEnd)
 	return appendTag(b, tagScript, at, body)
 }
 
-// Describes says whether AppendMetadata writes a member of the given name itself.
-func Describes(name string) bool {
+// describes says whether AppendMetadata writes a member of the given name itself.
+func describes(name string) bool {
 	switch name {
 	case "width", "height", "videocodecid", "audiocodecid", "audiosamplerate", "audiosamplesize", "stereo":
 		return true
