@@ -14,7 +14,8 @@ type wide struct {
 	any      bool
 }
 
-const wideEvery = int64(100e6)
+// wideEvery is the time between two feedbacks: Chromium's, while it receives much.
+const wideEvery = int64(65e6)
 
 // take records a packet with its RTP header.
 func (w *wide) take(b []byte, at int64) {

@@ -56,7 +56,7 @@ func TestCodecSwitch(t *testing.T) {
 		t.Fatal("it is still deaf")
 	}
 	able.repairs.fill(able, b.now.UnixNano(), 1)
-	if b.sh.answer(able, able.video, media.Video, uint16(number), b.now.UnixNano()) != answered {
+	if b.sh.answer(able, able.video, media.Video, uint16(number), answered, b.now.UnixNano()) != answered {
 		t.Fatal("no repeat")
 	}
 	check(able, 99)

@@ -18,7 +18,8 @@
 // the shard's inbox.
 //
 // What a viewer asks for again goes out before what is new, once per round trip,
-// from a share of the viewer's rate. Where much gets lost without a queue on the
+// from a share of the viewer's rate. What its transport-wide feedback tells the
+// loss of goes out again unasked (origins.go): requests get lost, too. Where much gets lost without a queue on the
 // way, repeats go out more than once, and at last pictures go out twice
 // (repeats.go); sound goes out with what was before it (red.go). Forward error
 // correction is left out: ULPFEC takes sequence numbers of the pictures' own

@@ -31,7 +31,8 @@ type link struct {
 	over      int     // feedbacks in a row with a standing queue
 	heard     int64   // Unix ns of the last feedback; 0: none
 	feedbacks uint64
-	said      float64 // bit/s that the viewer says it can take (REMB); 0: it does not say
+	said      float64  // bit/s that the viewer says it can take (REMB); 0: it does not say
+	gone      []uint16 // numbers that the last feedback told the loss of
 }
 
 // sentRun is a row of packets sent at once, with consecutive transport-wide
@@ -135,6 +136,7 @@ func (s *service) rate() float64 {
 const (
 	mostRate    = 1e9
 	leastRate   = 50_000
+	mostGone    = 128
 	standingMin = 25_000 // µs: a queue that never empties
 	overRuns    = 2      // feedbacks that show one
 )
@@ -153,6 +155,7 @@ func (l *link) told(b []byte, now int64) bool {
 	}
 	l.origin += step * 64_000
 	l.base.turn(now)
+	l.gone = l.gone[:0]
 	var within, across service
 	var came, lost, bytes int
 	standing, peak := int64(-1), int64(0)
@@ -176,7 +179,9 @@ func (l *link) told(b []byte, now int64) bool {
 		l.ack(run)
 		r := l.at(run)
 		if !here {
-			lost++
+			if lost++; len(l.gone) < mostGone {
+				l.gone = append(l.gone, number)
+			}
 			continue
 		}
 		size := int(r.bytes) / r.packets()

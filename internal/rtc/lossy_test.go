@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
@@ -35,12 +36,16 @@ type lossy struct {
 
 	sentLast, gotLast, came   int64 // for reports: numbers and packets
 	mediaBytes, repeatedBytes int
+
+	recorder *twcc.Recorder
+	tellEach int // ms; 0: it tells nothing of its packets
 }
 
 type flight struct {
 	at   time.Duration
 	p    *rtp.Packet
 	lost []uint16
+	told []byte // transport-wide feedback
 }
 
 type missed struct {
@@ -113,6 +118,9 @@ func (l *lossy) play(length time.Duration) {
 		if n%20 == 0 {
 			l.askAgain(at)
 		}
+		if l.tellEach > 0 && n%l.tellEach == 0 {
+			l.tell(at)
+		}
 		if n%1000 == 999 {
 			l.report()
 		}
@@ -146,6 +154,9 @@ func (l *lossy) take(at time.Duration) {
 	for len(l.flying) > 0 && l.flying[0].at <= at {
 		p := l.flying[0].p
 		l.flying = l.flying[1:]
+		if b := p.GetExtension(5); len(b) == 2 {
+			l.recorder.Record(1, binary.BigEndian.Uint16(b), time.Now().UnixMicro())
+		}
 		repeat := p.SSRC != l.v.video.ssrc
 		number := p.SequenceNumber
 		if repeat {
@@ -169,7 +180,12 @@ func (l *lossy) take(at time.Duration) {
 		l.ask(at, lost)
 	}
 	for len(l.asking) > 0 && l.asking[0].at <= at {
-		l.sh.request(command{kind: cmdNACK, viewer: l.v, ssrc: l.v.video.ssrc, lost: l.asking[0].lost})
+		if a := l.asking[0]; a.told != nil {
+			l.v.link.told(a.told, time.Now().UnixNano())
+			l.sh.miss(l.v, time.Now().UnixNano())
+		} else {
+			l.sh.request(command{kind: cmdNACK, viewer: l.v, ssrc: l.v.video.ssrc, lost: a.lost})
+		}
 		l.asking = l.asking[1:]
 		l.sh.repairAll()
 		l.carry(at)
@@ -188,6 +204,15 @@ func (l *lossy) take(at time.Duration) {
 func (l *lossy) ask(at time.Duration, lost []uint16) {
 	if len(lost) > 0 && !l.up() {
 		l.asking = append(l.asking, flight{at: at + l.rtt/2, lost: lost})
+	}
+}
+
+// tell sends the feedback on what has come since the last one.
+func (l *lossy) tell(at time.Duration) {
+	for _, p := range l.recorder.BuildFeedbackPacket() {
+		if b, err := p.Marshal(); err == nil && !l.up() {
+			l.asking = append(l.asking, flight{at: at + l.rtt/2, told: b})
+		}
 	}
 }
 
@@ -225,6 +250,11 @@ type outcome struct {
 	overhead      float64 // bytes of repeats per byte of media
 }
 
+// atMost is what may come of a network without feedback, and with it.
+func atMost(within float64, p95, p99 time.Duration, withinTold float64, p95Told, p99Told time.Duration) [2]outcome {
+	return [2]outcome{{within: within, p95: p95, p99: p99}, {within: withinTold, p95: p95Told, p99: p99Told}}
+}
+
 func (o outcome) String() string {
 	return fmt.Sprintf("%.2f %% within 400 ms, delay %v / %v / %v, repeats %.1f %%",
 		100*o.within, o.p50, o.p95, o.p99, 100*o.overhead)
@@ -249,10 +279,11 @@ func (l *lossy) outcome() outcome {
 }
 
 // through plays for a time over a network.
-func through(t *testing.T, length, rtt, retry time.Duration, up, down losses) (out outcome) {
+func through(t *testing.T, length, rtt, retry time.Duration, tellEach int, up, down losses) (out outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lossy{
 			bench: newPacketBench(t, false), rtt: rtt, retry: retry, got: map[int64]bool{}, missing: map[int64]*missed{},
+			recorder: twcc.NewRecorder(1), tellEach: tellEach,
 			up: up(rand.New(rand.NewPCG(1, 2))), down: down(rand.New(rand.NewPCG(3, 4))),
 		}
 		l.play(length)
@@ -261,27 +292,32 @@ func through(t *testing.T, length, rtt, retry time.Duration, up, down losses) (o
 	return out
 }
 
+// chromiumTells is the time between its feedbacks, ms.
+const chromiumTells = 65
+
 // Pictures stay whole, in time, whatever the network loses.
 func TestLossyNetworks(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		rtt      time.Duration
 		up, down losses
-		within   float64
-		p95, p99 time.Duration
+		wants    [2]outcome // without feedback, and with it
 	}{
-		{"2 %", 50 * ms, atRandom(.02), atRandom(.02), 1, 105 * ms, 140 * ms},
-		{"5 %", 50 * ms, atRandom(0), atRandom(.05), 1, 105 * ms, 180 * ms},
-		{"5 %, requests too", 50 * ms, atRandom(.05), atRandom(.05), 1, 180 * ms, 300 * ms},
-		{"10 %", 50 * ms, atRandom(0), atRandom(.10), 1, 105 * ms, 140 * ms},
-		{"10 %, requests too", 50 * ms, atRandom(.10), atRandom(.10), 1, 180 * ms, 300 * ms},
-		{"20 % in bursts of 3", 100 * ms, atRandom(0), inBursts(.20, 3), .99, 300 * ms, 400 * ms},
-		{"20 % in bursts of 3, requests too", 100 * ms, inBursts(.20, 3), inBursts(.20, 3), .90, time.Second, time.Second},
+		{"2 %", 50 * ms, atRandom(.02), atRandom(.02), atMost(1, 105*ms, 140*ms, 1, 80*ms, 140*ms)},
+		{"5 %", 50 * ms, atRandom(0), atRandom(.05), atMost(1, 105*ms, 180*ms, 1, 80*ms, 110*ms)},
+		{"5 %, requests too", 50 * ms, atRandom(.05), atRandom(.05), atMost(1, 180*ms, 300*ms, 1, 105*ms, 140*ms)},
+		{"10 %", 50 * ms, atRandom(0), atRandom(.10), atMost(1, 105*ms, 140*ms, 1, 80*ms, 110*ms)},
+		{"10 %, requests too", 50 * ms, atRandom(.10), atRandom(.10), atMost(1, 180*ms, 300*ms, 1, 125*ms, 180*ms)},
+		{"20 % in bursts of 3", 100 * ms, atRandom(0), inBursts(.20, 3), atMost(.99, 300*ms, 400*ms, 1, 200*ms, 300*ms)},
+		{"20 % in bursts of 3, requests too", 100 * ms, inBursts(.20, 3), inBursts(.20, 3), atMost(.90, time.Second, time.Second, .97, 400*ms, time.Second)},
 	} {
-		o := through(t, 15*time.Second, tt.rtt, chromiumRTT, tt.up, tt.down)
-		t.Logf("%s, RTT %v: %v", tt.name, tt.rtt, o)
-		if o.within < tt.within || o.p95 > tt.p95 || o.p99 > tt.p99 {
-			t.Errorf("%s: want %v, %v, %v", tt.name, tt.within, tt.p95, tt.p99)
+		for _, each := range []int{0, chromiumTells} {
+			o := through(t, 15*time.Second, tt.rtt, chromiumRTT, each, tt.up, tt.down)
+			t.Logf("%s, RTT %v, told each %d ms: %v", tt.name, tt.rtt, each, o)
+			want := tt.wants[min(each, 1)]
+			if o.within < want.within || o.p95 > want.p95 || o.p99 > want.p99 {
+				t.Errorf("%s, told each %d ms: want %+v", tt.name, each, want)
+			}
 		}
 	}
 }

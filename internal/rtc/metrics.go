@@ -41,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
 	fine := []float64{.0002, .0005, .001, .0015, .002, .003, .005, .01, .02, .04, .1, .3, 1, 3}
 	repairs := f.NewCounterVec(prometheus.CounterOpts{Name: "millrace_rtc_repairs_total",
-		Help: "Packets that viewers asked for again, by what became of them, and packets sent again unasked (copy, tail, double)."}, []string{"fate"})
+		Help: "Packets that viewers asked for again, by what became of them, and packets sent again unasked (feedback, copy, tail, double)."}, []string{"fate"})
 	m := &Metrics{
 		Sessions: f.NewGauge(prometheus.GaugeOpts{Name: "millrace_rtc_sessions",
 			Help: "WebRTC sessions, connected or connecting."}),

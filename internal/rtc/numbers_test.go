@@ -162,7 +162,7 @@ func TestRepeatIsOfTheSamePacket(t *testing.T) {
 	b.src.write(run[1])
 	missing := uint16(v.video.next - 2)
 	v.repairs.fill(v, 1e18, 1)
-	if b.sh.answer(v, v.video, media.Video, missing, 1e18) != answered { // asked for before its turn
+	if b.sh.answer(v, v.video, media.Video, missing, answered, 1e18) != answered { // asked for before its turn
 		t.Fatal("it is not sent")
 	}
 	b.turn(0)

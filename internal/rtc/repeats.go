@@ -17,6 +17,7 @@ const (
 	exhausted             // the viewer's share for repeats is used up
 	tooOld                // it was sent, and is no longer held
 	unknown               // it was never sent: the publisher's network lost it
+	told                  // sent again, as the viewer's feedback says that all that was sent of it is lost
 	copied                // one more of what was answered, unasked
 	tail                  // the last of a picture, unasked
 	doubled               // a picture, unasked
@@ -24,13 +25,14 @@ const (
 )
 
 // fateWords are the values of the metric's label.
-var fateWords = [fates]string{"answered", "guard", "budget", "too_old", "unknown", "copy", "tail", "double"}
+var fateWords = [fates]string{"answered", "guard", "budget", "too_old", "unknown", "feedback", "copy", "tail", "double"}
 
-// asked is a packet that was asked for.
+// asked is a packet that was asked for, or sent again unasked.
 type asked struct {
-	out   uint32 // the low bits of its number
-	at    uint32 // when it was last sent again: low bits of ms
-	times uint8
+	out    uint32 // the low bits of its number
+	at     uint32 // when it was last sent again: low bits of ms
+	times  uint8  // that it was sent again for being missing
+	flying uint8  // of what was sent of it, that the viewer's feedback has not told the loss of
 }
 
 // Requests that a track remembers. A viewer that loses nothing has no memory of
@@ -50,8 +52,8 @@ func (t *sendTrack) askedFor(kind media.Kind, out int64) *asked {
 		t.asked = make([]asked, n)
 	}
 	a := &t.asked[out&int64(len(t.asked)-1)]
-	if a.times == 0 || a.out != uint32(out) {
-		*a = asked{out: uint32(out)}
+	if a.out != uint32(out) || a.flying == 0 && a.times == 0 {
+		*a = asked{out: uint32(out), flying: 1} // it was sent once
 	}
 	return a
 }
@@ -61,10 +63,11 @@ func (a *asked) mayRepeat(now, guard int64) bool {
 	return a.times == 0 || int64(uint32(now/int64(time.Millisecond))-a.at) >= guard/int64(time.Millisecond)
 }
 
-// repeated notes that a was sent again.
+// repeated notes that a was sent again, for being missing.
 func (a *asked) repeated(now int64) {
 	a.at = uint32(now / int64(time.Millisecond))
 	a.times = min(a.times+1, 200)
+	a.flying = 0
 }
 
 // A repeat that gets lost costs the viewer another round trip, so where much
@@ -76,11 +79,11 @@ func (a *asked) repeated(now int64) {
 const (
 	copiesFrom     = 0.03 // loss
 	manyCopiesFrom = 0.08
-	tailsFrom      = 0.02
-	doublesFrom    = 0.07
+	tailsFrom      = 0.01
+	doublesFrom    = 0.08
 	doublesRoom    = 3   // times the stream's rate
 	doublesMost    = 128 // packets
-	copiesApart    = catchUpTick
+	copiesApart    = 2 * catchUpTick
 	maxLater       = 4096 // copies that wait in a shard
 )
 
@@ -123,7 +126,7 @@ func (sh *shard) repair(v *viewer, c *command, now int64) {
 	}
 	v.repairs.fill(v, now, len(c.lost))
 	for _, low := range c.lost {
-		why := sh.answer(v, t, kind, low, now)
+		why := sh.answer(v, t, kind, low, answered, now)
 		v.repaired(why)
 		if why == unknown && kind == media.Video {
 			sh.groups[v.packets].miss(t, low)
@@ -133,38 +136,50 @@ func (sh *shard) repair(v *viewer, c *command, now int64) {
 	sh.server.metrics.NACKed.Add(float64(len(c.lost)))
 }
 
-// answer answers a request for one packet.
-func (sh *shard) answer(v *viewer, t *sendTrack, kind media.Kind, low uint16, now int64) fate {
+// answer sends one packet again that was asked for, or is told to be lost.
+func (sh *shard) answer(v *viewer, t *sendTrack, kind media.Kind, low uint16, as fate, now int64) fate {
 	pk, out, known, why := v.find(t, kind, low)
 	if pk == nil {
 		return why
 	}
 	a := t.askedFor(kind, out)
-	if !a.mayRepeat(now, v.guard()) {
+	if as == answered && !a.mayRepeat(now, v.guard()) {
 		return guarded
 	}
 	if !v.repairs.spend(pk, kind) {
 		v.drop(reason.Limit, 1)
 		return exhausted
 	}
-	if !v.resend(sh.out, t, pk, out, known) {
+	times := a.times
+	a.repeated(now)
+	if !sh.again(v, t, kind, pk, out, known) {
 		return unknown
 	}
-	if a.times == 0 {
+	if times == 0 {
 		v.repairs.missed++
 	}
-	for i := 1; i < v.repairs.copies(a.times); i++ {
+	for i := 1; i < v.repairs.copies(times); i++ {
 		sh.repeatLater(later{v, t, kind, copied, out, 1, now + int64(i)*int64(copiesApart)})
 	}
-	a.repeated(now)
-	return answered
+	return as
+}
+
+// again sends a packet again and notes that it is under way.
+func (sh *shard) again(v *viewer, t *sendTrack, kind media.Kind, pk *media.Packet, out int64, known bool) bool {
+	if !v.resend(sh.out, t, pk, out, known) {
+		return false
+	}
+	v.origins.mark(&v.link, kind, out)
+	a := t.askedFor(kind, out)
+	a.flying = min(a.flying+1, 200)
+	return true
 }
 
 // repaired counts a packet's fate.
 func (v *viewer) repaired(why fate) {
 	v.totals.repairs[why]++
 	v.session.server.metrics.Repairs[why].Inc()
-	if why == answered || why == copied || why == tail {
+	if why == answered || why == told || why == copied || why == tail {
 		v.totals.resent++
 		v.session.server.metrics.Resent.Inc()
 	}
@@ -214,7 +229,7 @@ func (sh *shard) repeat(l *later, number int64) {
 	if pk == nil || out != number || !known && l.track.given.fresh(out) {
 		return
 	}
-	if v.repairs.spare() && v.repairs.spend(pk, l.kind) && v.resend(sh.out, l.track, pk, out, known) {
+	if v.repairs.spare() && v.repairs.spend(pk, l.kind) && sh.again(v, l.track, l.kind, pk, out, known) {
 		v.repaired(l.why)
 	}
 }
@@ -235,7 +250,7 @@ func (sh *shard) tails(g *group, batch []*media.Packet, now int64) {
 		}
 		from, seq, ok := v.video.sent(uint16(v.video.next - n))
 		if _, end, _ := v.video.sent(uint16(v.video.next - 1)); ok && end == last.Seq && end-seq == n-1 {
-			sh.repeatLater(later{v, v.video, media.Video, why, from, int(n), now + 2*int64(copiesApart)})
+			sh.repeatLater(later{v, v.video, media.Video, why, from, int(n), now + int64(copiesApart)})
 		}
 	}
 }

@@ -36,6 +36,7 @@ type viewer struct {
 	out        *protection
 	wide       uint16 // next transport-wide sequence number
 	link       link
+	origins    origins
 	pace       pace
 	choice     choice
 	turns      int  // to other layers

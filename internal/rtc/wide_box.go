@@ -58,6 +58,8 @@ func (sh *shard) hear(now int64) {
 		}
 		if !t.viewer.link.told(w.taken[t.from:t.to], now) {
 			sh.server.refuse(refusedSRTCP)
+		} else {
+			sh.miss(t.viewer, now)
 		}
 		if v := t.viewer; v.link.over > 0 && v.phase != audioOnly {
 			sh.choose(sh.groups[v.packets], v, now)
@@ -76,6 +78,8 @@ func (v *viewer) takeWide(plain []byte) []byte {
 		}
 		if !v.shard.wide.put(v, plain[at:at+n]) {
 			v.session.server.refuse(refusedFlood)
+		} else if v.origins.eager.Load() {
+			v.shard.ring()
 		}
 		at += n
 	}
@@ -87,6 +91,7 @@ func (v *viewer) takeWide(plain []byte) []byte {
 func (v *viewer) noteSent(o *outbox, from int, wide uint16) {
 	if n := int(v.wide - wide); n > 0 {
 		v.link.note(wide, n, len(o.arena)-from, o.at)
+		v.origins.note(v, o.arena[from:])
 	}
 }
 
