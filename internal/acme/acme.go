@@ -52,6 +52,7 @@ type Manager struct {
 type magic struct {
 	*certmagic.Config
 	issuer *certmagic.ACMEIssuer
+	cache  *certmagic.Cache
 }
 
 // New starts nothing.
@@ -79,7 +80,7 @@ func (m *Manager) Run(ctx context.Context) {
 		Logger: zap.NewNop(),
 	})
 	config.Issuers = []certmagic.Issuer{issuer}
-	m.magic.Store(&magic{config, issuer})
+	m.magic.Store(&magic{config, issuer, cache})
 	defer m.magic.Store(nil)
 
 	managed := map[string]context.CancelFunc{}
@@ -160,6 +161,19 @@ func (m *Manager) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 		return nil
 	}
 	return c
+}
+
+// CertificateOf returns the certificate of a domain, or nil where there is none
+// (yet).
+func (m *Manager) CertificateOf(domain string) *tls.Certificate {
+	at := m.magic.Load()
+	if at == nil {
+		return nil
+	}
+	for _, c := range at.cache.AllMatchingCertificates(domain) {
+		return &c.Certificate
+	}
+	return nil
 }
 
 // Handler answers the authority's checks over HTTP, and has next answer all else.

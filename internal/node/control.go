@@ -47,8 +47,12 @@ func (n *node) openControl() error {
 	if err != nil {
 		return err
 	}
-	n.api = openapi.New(openapi.Config{
+	api := openapi.Config{
 		Catalog: n.catalog.Catalog, Streams: n.control, Stats: n.hub.Stats, Deliveries: n.callback.Deliveries, Node: host, Now: time.Now, Log: n.log,
-	})
+	}
+	if n.open.acme != nil {
+		api.Free = n.open.acme.CertificateOf
+	}
+	n.api = openapi.New(api)
 	return nil
 }

@@ -3,8 +3,10 @@ package openapi
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"net/http"
 	"strings"
 	"time"
@@ -31,16 +33,7 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 	}
 	name := ""
 	if p.Protocol == "on" {
-		if p.Type == "free" {
-			return nil, invalid("CertType", "certificates free of charge are not ordered here")
-		}
-		if name = p.Name; name == "" {
-			name = d.Name + "-" + s.now().UTC().Format("20060102T150405")
-		}
-		if err := s.mayUse(by, d, name); err != nil {
-			return nil, err
-		}
-		if err := s.upload(ctx, by, name, p); err != nil {
+		if name, err = s.certificateFor(ctx, by, d, p); err != nil {
 			return nil, err
 		}
 	}
@@ -48,6 +41,24 @@ func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate
 		d.Certificate = name
 		return nil
 	}))
+}
+
+// certificateFor returns the name of the certificate that a domain is to have,
+// uploaded by then; "" stands for one by ACME, free of charge.
+func (s *Server) certificateFor(ctx context.Context, by caller, d *catalog.Domain, p setCertificate) (name string, err error) {
+	if p.Type == "free" {
+		if s.free == nil {
+			return "", invalid("CertType", "certificates free of charge come by ACME, which this server was not started with")
+		}
+		return "", nil
+	}
+	if name = p.Name; name == "" {
+		name = d.Name + "-" + s.now().UTC().Format("20060102T150405")
+	}
+	if err := s.mayUse(by, d, name); err != nil {
+		return "", err
+	}
+	return name, s.upload(ctx, by, name, p)
 }
 
 // mayUse keeps keys of one domain from the certificates of others: from
@@ -75,16 +86,25 @@ func (s *Server) upload(ctx context.Context, by caller, name string, p setCertif
 }
 
 // leaf is a certificate itself, without its chain.
-func leaf(c *catalog.Certificate) *x509.Certificate {
-	if c.TLS != nil && c.TLS.Leaf != nil {
-		return c.TLS.Leaf
+func leaf(c *tls.Certificate) *x509.Certificate {
+	if c != nil && c.Leaf != nil {
+		return c.Leaf
 	}
-	if c.TLS != nil && len(c.TLS.Certificate) > 0 {
-		if l, err := x509.ParseCertificate(c.TLS.Certificate[0]); err == nil {
+	if c != nil && len(c.Certificate) > 0 {
+		if l, err := x509.ParseCertificate(c.Certificate[0]); err == nil {
 			return l
 		}
 	}
 	return &x509.Certificate{}
+}
+
+// chain is a certificate with those that vouch for it, in PEM.
+func chain(c *tls.Certificate) string {
+	var b []byte
+	for _, der := range c.Certificate {
+		b = append(b, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return string(b)
 }
 
 type certInfos struct {
@@ -103,17 +123,27 @@ func (s *Server) describeCertificate(_ context.Context, _ caller, p one) (*certI
 		return nil, err
 	}
 	v := certInfo{DomainName: d.Name, SSLProtocol: "off"}
-	if c := s.catalog.Snapshot().Certificate(d.Certificate); c != nil {
-		l := leaf(c)
-		v.SSLProtocol, v.CertName, v.CertType, v.SSLPub, v.Status = "on", c.Name, "upload", c.Chain, "success"
-		v.CertDomainName, v.CertCommonName = strings.Join(l.DNSNames, ","), l.Subject.CommonName
-		v.CertOrg = strings.Join(l.Issuer.Organization, ",")
-		v.CertStartTime, v.CertExpireTime = stamp(l.NotBefore), stamp(l.NotAfter)
-		v.CertLife = l.NotAfter.Sub(l.NotBefore).Round(time.Second).String()
+	switch c := s.catalog.Snapshot().Certificate(d.Certificate); {
+	case c != nil:
+		v.CertName, v.CertType, v.SSLPub = c.Name, "upload", c.Chain
+		v.tell(leaf(c.TLS))
+	case s.free != nil:
+		if c := s.free(d.Name); c != nil {
+			v.CertName, v.CertType, v.SSLPub = d.Name, "free", chain(c)
+			v.tell(leaf(c))
+		}
 	}
 	a := &certInfos{}
 	a.CertInfos.CertInfo = many[certInfo]{v}
 	return a, nil
+}
+
+func (v *certInfo) tell(l *x509.Certificate) {
+	v.SSLProtocol, v.Status = "on", "success"
+	v.CertDomainName, v.CertCommonName = strings.Join(l.DNSNames, ","), l.Subject.CommonName
+	v.CertOrg = strings.Join(l.Issuer.Organization, ",")
+	v.CertStartTime, v.CertExpireTime = stamp(l.NotBefore), stamp(l.NotAfter)
+	v.CertLife = l.NotAfter.Sub(l.NotBefore).Round(time.Second).String()
 }
 
 type whichCertificates struct {
@@ -143,7 +173,7 @@ func (s *Server) listCertificates(_ context.Context, _ caller, p whichCertificat
 	a := &certificateList{}
 	m := &a.CertificateListModel
 	for _, c := range s.catalog.Snapshot().Certificates() {
-		l := leaf(c)
+		l := leaf(c.TLS)
 		if p.Domain != "" && l.VerifyHostname(p.Domain) != nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,9 @@ type Config struct {
 	Stats func() []live.Stat
 	// Deliveries returns the callbacks that f is true for, the newest first.
 	Deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
+	// Free returns the certificate that a domain without one of its own got by
+	// ACME, or nil where it has none yet. It is nil itself where ACME is off.
+	Free func(domain string) *tls.Certificate
 	// Node is this node's address, in lists of streams.
 	Node string
 	Now  func() time.Time
@@ -36,6 +40,7 @@ type Server struct {
 	streams    *control.Room
 	stats      func() []live.Stat
 	deliveries func(f func(*callback.Delivery) bool) []callback.Delivery
+	free       func(domain string) *tls.Certificate
 	node       string
 	now        func() time.Time
 	log        *slog.Logger
@@ -46,7 +51,7 @@ type Server struct {
 // New returns a Server.
 func New(c Config) *Server {
 	s := &Server{
-		catalog: c.Catalog, streams: c.Streams, stats: c.Stats, deliveries: c.Deliveries, node: c.Node, now: c.Now, log: c.Log,
+		catalog: c.Catalog, streams: c.Streams, stats: c.Stats, deliveries: c.Deliveries, free: c.Free, node: c.Node, now: c.Now, log: c.Log,
 		actions: map[string]*action{},
 	}
 	for _, a := range actions() {
