@@ -18,12 +18,12 @@ func (c *Catalog) AssociateSub(ctx context.Context, by, sub, main string) error 
 }
 
 func (c *Catalog) join(ctx context.Context, by, name, main string, role Role) error {
-	return c.exclusively(ctx, func() error {
-		to := c.stored(main)
+	return c.change(ctx, by, func(ch *change) error {
+		to := ch.stored(main)
 		if to == nil {
 			return fmt.Errorf("domain %s: %w", quote(main), ErrNotFound)
 		}
-		return c.changeDomain(ctx, by, name, func(d *Domain) error {
+		return ch.changeDomain(name, func(d *Domain) error {
 			switch {
 			case d.Role != role:
 				return &Invalid{d.Name, "is no " + string(role) + " domain"}
@@ -34,7 +34,7 @@ func (c *Catalog) join(ctx context.Context, by, name, main string, role Role) er
 			case d.Name == to.Name || d.Main != "" && d.Main != d.Name:
 				return &Invalid{d.Name, "cannot be a sub-streaming domain of " + to.Name}
 			}
-			if role == Streaming && len(c.Snapshot().Of(d.Name)) > 1 {
+			if role == Streaming && len(ch.tip.Of(d.Name)) > 1 {
 				return fmt.Errorf("%s is the main domain of others: %w", d.Name, ErrInUse)
 			}
 			d.Main = to.Name
@@ -45,11 +45,13 @@ func (c *Catalog) join(ctx context.Context, by, name, main string, role Role) er
 
 // Dissociate undoes Associate and AssociateSub.
 func (c *Catalog) Dissociate(ctx context.Context, by, name, main string) error {
-	return c.ChangeDomain(ctx, by, name, func(d *Domain) error {
-		if to := c.stored(main); to == nil || d.Main != to.Name || d.Name == to.Name {
-			return fmt.Errorf("association of %s with %s: %w", d.Name, quote(main), ErrNotFound)
-		}
-		d.Main = ""
-		return nil
+	return c.change(ctx, by, func(ch *change) error {
+		return ch.changeDomain(name, func(d *Domain) error {
+			if to := ch.stored(main); to == nil || d.Main != to.Name || d.Name == to.Name {
+				return fmt.Errorf("association of %s with %s: %w", d.Name, quote(main), ErrNotFound)
+			}
+			d.Main = ""
+			return nil
+		})
 	})
 }

@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,14 +24,15 @@ type AuditEntry struct {
 	After  json.RawMessage `json:"after,omitempty"`
 }
 
-const auditPrefix = "audit/"
+const (
+	auditPrefix = "audit/"
+	// auditLife is how long audit entries are kept.
+	auditLife = 180 * 24 * time.Hour
+)
 
-func (c *Catalog) audit(ctx context.Context, by, key string, rev uint64, before, after any) error {
-	if c.options.Trail == nil {
-		return nil
-	}
-	e := AuditEntry{At: c.now(), By: by, Key: key}
-	var err error
+// record adds an audit entry to a change.
+func (ch *change) record(key string, before, after any) (err error) {
+	e := AuditEntry{At: ch.catalog.now(), By: ch.by, Key: key}
 	if before != nil {
 		if e.Before, err = json.Marshal(before); err != nil {
 			return fmt.Errorf("write audit entry: %w", err)
@@ -40,27 +43,33 @@ func (c *Catalog) audit(ctx context.Context, by, key string, rev uint64, before,
 			return fmt.Errorf("write audit entry: %w", err)
 		}
 	}
-	value, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("write audit entry: %w", err)
-	}
-	if _, err := c.options.Trail.Put(ctx, fmt.Sprintf("%s%020d", auditPrefix, rev), value, 0); err != nil {
-		return fmt.Errorf("write audit entry of a change that was made: %w", err)
-	}
+	ch.audit = append(ch.audit, e)
 	return nil
+}
+
+// auditWrites are the writes of audit entries. Their keys are of no order and
+// nobody else's: their revisions tell which is the newer one.
+func auditWrites(all []AuditEntry) ([]Write, error) {
+	writes := make([]Write, len(all))
+	for i, e := range all {
+		value, err := json.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("write audit entry: %w", err)
+		}
+		writes[i] = Write{Key: auditPrefix + rand.Text(), Value: value, Life: auditLife}
+	}
+	return writes, nil
 }
 
 // Audit returns the changes that were made, newest first.
 func (c *Catalog) Audit(ctx context.Context) ([]AuditEntry, error) {
-	if c.options.Trail == nil {
-		return nil, nil
-	}
-	entries, err := c.options.Trail.List(ctx, auditPrefix)
+	entries, err := c.store.List(ctx, auditPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(b.Revision, a.Revision) })
 	all := make([]AuditEntry, 0, len(entries))
-	for _, e := range slices.Backward(entries) {
+	for _, e := range entries {
 		v, err := decode[AuditEntry](e)
 		if err != nil {
 			return nil, fmt.Errorf("read audit log: %w", err)

@@ -11,8 +11,6 @@ import (
 
 // Options are what a Catalog works with.
 type Options struct {
-	// Trail keeps the audit entries.
-	Trail Store
 	// Adjust, where it is not nil, changes what is read of the store before it is
 	// used, for settings of this node that override the catalog.
 	Adjust func(*Domain)
@@ -31,6 +29,7 @@ type Catalog struct {
 	store    Store
 	options  Options
 	current  atomic.Pointer[Snapshot]
+	proposed queue
 	changing chan struct{} // holds one token: whoever changes the catalog takes it
 
 	mu        sync.Mutex        // of the snapshot's making
@@ -44,7 +43,7 @@ func Open(ctx context.Context, store Store, o Options) (*Catalog, error) {
 	}
 	c := &Catalog{store: store, options: o, changing: make(chan struct{}, 1), revisions: map[string]uint64{}}
 	c.current.Store(&Snapshot{})
-	all, err := store.List(ctx, "")
+	all, err := store.List(ctx, kinds...)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog: %w", err)
 	}
@@ -63,7 +62,7 @@ func (c *Catalog) Run(ctx context.Context) error {
 			c.apply([]Entry{e})
 		}
 		return nil
-	})
+	}, kinds...)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was asked for
 	}

@@ -14,7 +14,7 @@ import (
 
 func open(t testing.TB, s catalog.Store) *catalog.Catalog {
 	t.Helper()
-	c, err := catalog.Open(t.Context(), s, catalog.Options{Trail: mem.New(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	c, err := catalog.Open(t.Context(), s, catalog.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,87 +127,79 @@ func (d *Domain) fill() {
 	number(d.Functions)
 }
 
-// Import makes the catalog what a document says. Nothing is written unless all
-// of it is valid; a failure in the middle leaves part of it, and the same import
-// may be made again.
+// Import makes the catalog what a document says, as a whole or, where something
+// fails, not at all. What is there already is not written again.
 func (c *Catalog) Import(ctx context.Context, by string, doc Document) error {
 	next, err := doc.Snapshot()
 	if err != nil {
 		return err
 	}
-	return c.exclusively(ctx, func() error {
-		// Certificates come before the domains that use them.
-		old := c.Snapshot()
-		for _, v := range next.Certificates() {
-			was := old.Certificate(v.Name)
-			if was != nil && was.Chain == v.Chain && was.Key == v.Key {
-				continue
-			}
-			if err := write(ctx, c, by, kindCertificate, v.Name, was, v, revision(was, func(c *Certificate) uint64 { return c.Revision })); err != nil {
-				return err
-			}
-		}
-		if err := c.importDomains(ctx, by, next); err != nil {
-			return err
-		}
-		for _, was := range old.Certificates() {
-			if next.Certificate(was.Name) == nil {
-				if err := write(ctx, c, by, kindCertificate, was.Name, was, nil, was.Revision); err != nil {
-					return err
-				}
-			}
-		}
-		if err := replace(ctx, c, by, kindAccessKey, old.keys, next.keys, func(k *AccessKey) uint64 { return k.Revision }); err != nil {
-			return err
-		}
-		return replace(ctx, c, by, kindBlock, old.blocks, next.blocks, func(b *Block) uint64 { return b.Revision })
-	})
+	return c.change(ctx, by, func(ch *change) error { return ch.become(next) })
 }
 
-func (c *Catalog) importDomains(ctx context.Context, by string, next *Snapshot) error {
-	// Who leaves goes first, so that nobody is the second default of a type.
-	for _, d := range c.Snapshot().Domains() {
-		if next.Domain(d.Name) == nil {
-			old := c.stored(d.Name)
-			if err := write(ctx, c, by, kindDomain, d.Name, old, nil, old.Revision); err != nil {
-				return err
-			}
-		}
-	}
-	for _, d := range next.Domains() {
-		old := c.stored(d.Name)
-		if err := write(ctx, c, by, kindDomain, d.Name, old, d, revision(old, func(d *Domain) uint64 { return d.Revision })); err != nil {
+func (ch *change) become(next *Snapshot) error {
+	old := ch.tip
+	certificate := func(name string) *Certificate { return ch.tip.Certificate(name) }
+	key := func(id string) *AccessKey { return ch.tip.AccessKey(id) }
+	block := func(key string) *Block { b, _ := ch.tip.blocks.get(key); return b }
+	for _, step := range []func() error{
+		// Certificates are there before the domains that use them, and after.
+		func() error { return add(ch, certificate, next.certificates) },
+		// Who leaves goes first, so that nobody is the second default of a type.
+		func() error { return drop(ch, old.domains.names(), ch.stored, next.domains) },
+		func() error { return add(ch, ch.stored, next.domains) },
+		func() error { return drop(ch, old.certificates.names(), certificate, next.certificates) },
+		func() error { return drop(ch, old.keys.names(), key, next.keys) },
+		func() error { return add(ch, key, next.keys) },
+		func() error { return drop(ch, old.blocks.names(), block, next.blocks) },
+		func() error { return add(ch, block, next.blocks) },
+	} {
+		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// replace makes the entries of a kind what they are in next.
-func replace[T entity](ctx context.Context, c *Catalog, by, kind string, old, next table[*T], rev func(*T) uint64) error {
-	for _, name := range old.names() {
-		was, _ := old.get(name)
-		if _, stays := next.get(name); !stays {
-			if err := write(ctx, c, by, kind, name, was, nil, rev(was)); err != nil {
-				return err
-			}
+// drop deletes those of names that are not in next.
+func drop[T entity](ch *change, names []string, get func(string) *T, next table[*T]) error {
+	for _, name := range names {
+		if _, stays := next.get(name); stays {
+			continue
+		}
+		if err := write(ch, get(name), nil); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// add writes what is in next and was not there, or was another.
+func add[T entity](ch *change, get func(string) *T, next table[*T]) error {
 	for _, name := range next.names() {
-		was, _ := old.get(name)
+		was := get(name)
 		v, _ := next.get(name)
-		if err := write(ctx, c, by, kind, name, was, v, revision(was, rev)); err != nil {
+		if same, err := equal(was, v); err != nil || same {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := write(ch, was, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func revision[T any](v *T, of func(*T) uint64) uint64 {
-	if v == nil {
-		return 0
+// equal says whether two values are stored as the same.
+func equal[T entity](a, b *T) (bool, error) {
+	x, err := encode(a)
+	if err != nil {
+		return false, err
 	}
-	return of(v)
+	y, err := encode(b)
+	return bytes.Equal(x, y), err
 }
 
 // names returns the keys of a table, ordered.

@@ -12,15 +12,15 @@ import (
 // is not said is filled in: URL signing is on, with a random key. The error is
 // ErrExists, ErrQuota or an *Invalid.
 func (c *Catalog) AddDomain(ctx context.Context, by string, d Domain) error {
-	return c.exclusively(ctx, func() error {
-		if own := c.Snapshot().domains.size - len(c.Snapshot().defaults); own >= c.options.Quota {
+	return c.change(ctx, by, func(ch *change) error {
+		if own := ch.tip.domains.size - len(ch.tip.defaults); own >= c.options.Quota {
 			return fmt.Errorf("%d domains are there: %w", own, ErrQuota)
 		}
-		d = c.fresh(d)
-		if c.Snapshot().Domain(d.Name) != nil {
+		d := c.fresh(d)
+		if ch.tip.Domain(d.Name) != nil {
 			return fmt.Errorf("domain %s: %w", d.Name, ErrExists)
 		}
-		return c.writeDomain(ctx, by, nil, &d)
+		return ch.writeDomain(nil, &d)
 	})
 }
 
@@ -51,11 +51,11 @@ func (c *Catalog) fresh(d Domain) Domain {
 // the role stay what they are. The error is ErrNotFound, ErrConflict, an *Invalid
 // or f's.
 func (c *Catalog) ChangeDomain(ctx context.Context, by, name string, f func(*Domain) error) error {
-	return c.exclusively(ctx, func() error { return c.changeDomain(ctx, by, name, f) })
+	return c.change(ctx, by, func(ch *change) error { return ch.changeDomain(name, f) })
 }
 
-func (c *Catalog) changeDomain(ctx context.Context, by, name string, f func(*Domain) error) error {
-	old := c.stored(name)
+func (ch *change) changeDomain(name string, f func(*Domain) error) error {
+	old := ch.stored(name)
 	if old == nil {
 		return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
 	}
@@ -65,24 +65,20 @@ func (c *Catalog) changeDomain(ctx context.Context, by, name string, f func(*Dom
 		return err
 	}
 	d.Name, d.Role = old.Name, old.Role
-	return c.writeDomain(ctx, by, old, &d)
+	return ch.writeDomain(old, &d)
 }
 
 // writeDomain writes d in the place of old when the catalog stays consistent.
-func (c *Catalog) writeDomain(ctx context.Context, by string, old, d *Domain) error {
-	d.Modified = c.now()
+func (ch *change) writeDomain(old, d *Domain) error {
+	d.Modified = ch.catalog.now()
 	number(d.Functions)
 	if err := d.finish(); err != nil {
 		return err
 	}
-	if err := c.Snapshot().check(d); err != nil {
+	if err := ch.tip.check(d); err != nil {
 		return err
 	}
-	rev := uint64(0)
-	if old != nil {
-		rev = old.Revision
-	}
-	return write(ctx, c, by, kindDomain, d.Name, old, d, rev)
+	return write(ch, old, d)
 }
 
 // number gives IDs to the functions that have none.
@@ -103,17 +99,17 @@ func number(all []Function) {
 // others in its name space is not deleted: the error is ErrInUse then, or
 // ErrNotFound, or ErrConflict.
 func (c *Catalog) DeleteDomain(ctx context.Context, by, name string) error {
-	return c.exclusively(ctx, func() error {
-		old := c.stored(name)
+	return c.change(ctx, by, func(ch *change) error {
+		old := ch.stored(name)
 		if old == nil {
 			return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
 		}
-		for d := range c.Snapshot().EachDomain() {
+		for d := range ch.tip.EachDomain() {
 			if d.Name != old.Name && (d.Main == old.Name || d.RelayTo == old.Name) {
 				return fmt.Errorf("domain %s is associated with %s: %w", old.Name, d.Name, ErrInUse)
 			}
 		}
-		return write(ctx, c, by, kindDomain, old.Name, old, nil, old.Revision)
+		return write(ch, old, nil)
 	})
 }
 
@@ -141,40 +137,13 @@ func (c *Catalog) DeleteFunctions(ctx context.Context, by string, names, functio
 	})
 }
 
-func (c *Catalog) changeFunctions(ctx context.Context, by string, names []string, change func(*Domain) error) error {
-	return c.exclusively(ctx, func() error {
-		for _, name := range names { // first whether all can be changed
-			old := c.stored(name)
-			if old == nil {
-				return fmt.Errorf("domain %s: %w", quote(name), ErrNotFound)
-			}
-			d := *old
-			if err := change(&d); err != nil {
-				return err
-			}
-			number(d.Functions)
-			if err := d.finish(); err != nil {
-				return err
-			}
-			if err := c.Snapshot().check(&d); err != nil {
-				return err
-			}
-		}
+func (c *Catalog) changeFunctions(ctx context.Context, by string, names []string, f func(*Domain) error) error {
+	return c.change(ctx, by, func(ch *change) error {
 		for _, name := range names {
-			if err := c.changeDomain(ctx, by, name, change); err != nil {
+			if err := ch.changeDomain(name, f); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// stored returns a domain as it stands in the store, or nil: without what
-// Options.Adjust makes of it.
-func (c *Catalog) stored(name string) *Domain {
-	d := c.Snapshot().Domain(strings.ToLower(name))
-	if d == nil || d.original == nil {
-		return d
-	}
-	return d.original
 }

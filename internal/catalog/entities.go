@@ -15,6 +15,9 @@ const (
 	kindBlock       = "block"
 )
 
+// kinds are the prefixes of what is in a snapshot.
+var kinds = []string{kindDomain + "/", kindCertificate + "/", kindAccessKey + "/", kindBlock + "/"}
+
 // Certificate is what a domain is served with over TLS.
 type Certificate struct {
 	Name string `json:"name"`
@@ -66,6 +69,16 @@ type Block struct {
 
 	Revision uint64 `json:"-"`
 }
+
+func (d Domain) key() string      { return kindDomain + "/" + d.Name }
+func (c Certificate) key() string { return kindCertificate + "/" + c.Name }
+func (k AccessKey) key() string   { return kindAccessKey + "/" + k.ID }
+func (b Block) key() string       { return kindBlock + "/" + blockKey(b.Domain, b.App, b.Stream) }
+
+func (d Domain) revision() uint64      { return d.Revision }
+func (c Certificate) revision() uint64 { return c.Revision }
+func (k AccessKey) revision() uint64   { return k.Revision }
+func (b Block) revision() uint64       { return b.Revision }
 
 func blockKey(domain, app, stream string) string { return domain + "/" + app + "/" + stream }
 

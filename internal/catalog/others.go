@@ -13,13 +13,10 @@ func (c *Catalog) SetCertificate(ctx context.Context, by string, v Certificate) 
 	if bad := v.check(); bad != nil {
 		return bad
 	}
-	return c.exclusively(ctx, func() error {
-		old, rev := c.Snapshot().Certificate(v.Name), uint64(0)
-		if old != nil {
-			rev = old.Revision
-		}
+	return c.change(ctx, by, func(ch *change) error {
+		old := ch.tip.Certificate(v.Name)
 		v.Created = c.now()
-		return write(ctx, c, by, kindCertificate, v.Name, old, &v, rev)
+		return write(ch, old, &v)
 	})
 }
 
@@ -33,29 +30,34 @@ func (c *Certificate) check() error {
 
 // DeleteCertificate deletes a certificate that no domain uses.
 func (c *Catalog) DeleteCertificate(ctx context.Context, by, name string) error {
-	return c.exclusively(ctx, func() error {
-		old := c.Snapshot().Certificate(name)
+	return c.change(ctx, by, func(ch *change) error {
+		old := ch.tip.Certificate(name)
 		if old == nil {
 			return fmt.Errorf("certificate %s: %w", quote(name), ErrNotFound)
 		}
-		for d := range c.Snapshot().EachDomain() {
+		for d := range ch.tip.EachDomain() {
 			if d.Certificate == name {
 				return fmt.Errorf("certificate %s is that of %s: %w", name, d.Name, ErrInUse)
 			}
 		}
-		return write(ctx, c, by, kindCertificate, name, old, nil, old.Revision)
+		return write(ch, old, nil)
 	})
 }
 
 // AddAccessKey makes an access key with a random ID and secret, and returns it.
 func (c *Catalog) AddAccessKey(ctx context.Context, by string, scope Scope, domain, note string) (AccessKey, error) {
-	k := AccessKey{ID: "MR" + rand.Text()[:18], Secret: rand.Text(), Scope: scope, Domain: strings.ToLower(domain), Note: note, Created: c.now()}
-	if bad := k.check(); bad != nil {
-		return AccessKey{}, bad
+	k, err := c.newKey(scope, domain, note)
+	if err != nil {
+		return AccessKey{}, err
 	}
-	return k, c.exclusively(ctx, func() error {
-		return write(ctx, c, by, kindAccessKey, k.ID, nil, &k, 0)
+	return k, c.change(ctx, by, func(ch *change) error {
+		return write(ch, nil, &k)
 	})
+}
+
+func (c *Catalog) newKey(scope Scope, domain, note string) (AccessKey, error) {
+	k := AccessKey{ID: "MR" + rand.Text()[:18], Secret: rand.Text(), Scope: scope, Domain: strings.ToLower(domain), Note: note, Created: c.now()}
+	return k, k.check()
 }
 
 func (k *AccessKey) check() error {
@@ -76,12 +78,12 @@ func (k *AccessKey) check() error {
 
 // DeleteAccessKey deletes an access key.
 func (c *Catalog) DeleteAccessKey(ctx context.Context, by, id string) error {
-	return c.exclusively(ctx, func() error {
-		old := c.Snapshot().AccessKey(id)
+	return c.change(ctx, by, func(ch *change) error {
+		old := ch.tip.AccessKey(id)
 		if old == nil {
 			return fmt.Errorf("access key %s: %w", quote(id), ErrNotFound)
 		}
-		return write(ctx, c, by, kindAccessKey, id, old, nil, old.Revision)
+		return write(ch, old, nil)
 	})
 }
 
@@ -95,36 +97,29 @@ func (c *Catalog) BlockStream(ctx context.Context, by string, domain, app, strea
 	if bad := b.check(); bad != nil {
 		return bad
 	}
-	return c.exclusively(ctx, func() error {
+	return c.change(ctx, by, func(ch *change) error {
 		key := blockKey(b.Domain, app, stream)
-		old, _ := c.Snapshot().blocks.get(key)
+		old, _ := ch.tip.blocks.get(key)
 		if old != nil && c.now().Before(old.Until) {
 			return fmt.Errorf("block of %s: %w", key, ErrExists)
 		}
-		if old == nil && c.Snapshot().blocks.size >= maxBlocks {
-			if err := c.dropBlocks(ctx, by); err != nil {
+		if old == nil && ch.tip.blocks.size >= maxBlocks {
+			if err := ch.dropBlocks(); err != nil {
 				return err
 			}
 		}
-		return write(ctx, c, by, kindBlock, key, old, &b, revisionOf(old))
+		return write(ch, old, &b)
 	})
 }
 
-func revisionOf(b *Block) uint64 {
-	if b == nil {
-		return 0
-	}
-	return b.Revision
-}
-
 // dropBlocks makes room by deleting the blocks that have run out.
-func (c *Catalog) dropBlocks(ctx context.Context, by string) error {
+func (ch *change) dropBlocks() error {
 	dropped := 0
-	for b := range c.Snapshot().blocks.all() {
-		if c.now().Before(b.Until) {
+	for b := range ch.tip.blocks.all() {
+		if ch.catalog.now().Before(b.Until) {
 			continue
 		}
-		if err := write(ctx, c, by, kindBlock, blockKey(b.Domain, b.App, b.Stream), b, nil, b.Revision); err != nil {
+		if err := write(ch, b, nil); err != nil {
 			return err
 		}
 		dropped++
@@ -149,13 +144,13 @@ func (b *Block) check() error {
 
 // UnblockStream lets a stream be published again; app "*" stands for all.
 func (c *Catalog) UnblockStream(ctx context.Context, by, domain, app, stream string) error {
-	return c.exclusively(ctx, func() error {
+	return c.change(ctx, by, func(ch *change) error {
 		err := fmt.Errorf("block of %s: %w", quote(blockKey(domain, app, stream)), ErrNotFound)
-		for _, b := range c.Snapshot().Blocks() {
+		for _, b := range ch.tip.Blocks() {
 			if b.Domain != strings.ToLower(domain) || app != "*" && b.App != app || b.Stream != stream {
 				continue
 			}
-			if err = write(ctx, c, by, kindBlock, blockKey(b.Domain, b.App, b.Stream), b, nil, b.Revision); err != nil {
+			if err = write(ch, b, nil); err != nil {
 				return err
 			}
 		}

@@ -121,13 +121,13 @@ func TestNodeDied(t *testing.T) {
 		stop := w.run(t)
 		w.publish(t, "a")
 		synctest.Wait()
-		kept, err := w.history.List(t.Context(), "")
+		kept, err := w.history.List(t.Context())
 		if err != nil || len(kept) != 1 {
 			t.Fatalf("%d entries, %v", len(kept), err)
 		}
 		stop()
 		w.history = mem.New()
-		if _, err := w.history.Put(t.Context(), kept[0].Key, kept[0].Value, 0); err != nil {
+		if _, err := w.history.Put(t.Context(), catalog.Write{Key: kept[0].Key, Value: kept[0].Value}); err != nil {
 			t.Fatal(err)
 		}
 		if h := w.open(t).History(all); len(h) != 1 || h[0].Ended.IsZero() {

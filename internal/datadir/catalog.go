@@ -14,11 +14,7 @@ import (
 	"millrace/internal/catalog/kv"
 )
 
-const (
-	storeDir = "store"
-	// auditLife is how long audit entries are kept.
-	auditLife = 180 * 24 * time.Hour
-)
+const storeDir = "store"
 
 // Catalog is the open catalog of an installation. Close it.
 type Catalog struct {
@@ -26,8 +22,7 @@ type Catalog struct {
 	// Store is what the catalog is kept in, for others who keep something.
 	Store *kv.Server
 
-	lock    *os.File
-	entries catalog.Store
+	lock *os.File
 }
 
 // Catalog opens the installation's catalog, of which o says the rest. The first
@@ -58,10 +53,6 @@ func (c *Catalog) open(ctx context.Context, d *Dir, o catalog.Options) error {
 	if err != nil {
 		return err
 	}
-	c.entries = store
-	if o.Trail, err = c.Store.Bucket(ctx, "audit", auditLife); err != nil {
-		return err
-	}
 	if c.Catalog, err = catalog.Open(ctx, store, o); err != nil {
 		return err
 	}
@@ -79,26 +70,6 @@ func (c *Catalog) open(ctx context.Context, d *Dir, o catalog.Options) error {
 		return fmt.Errorf("make first catalog: %w", err)
 	}
 	return d.retire()
-}
-
-// keyed is the key of an entry that says that there has been a first access key.
-const keyed = "meta/keyed"
-
-// FirstKey makes the first access key of the API. Later calls, also after that
-// key was deleted, return none.
-func (c *Catalog) FirstKey(ctx context.Context) (catalog.AccessKey, error) {
-	_, err := c.entries.Get(ctx, keyed)
-	if err == nil || !errors.Is(err, catalog.ErrNotFound) {
-		return catalog.AccessKey{}, err
-	}
-	k, err := c.AddAccessKey(ctx, "first start", catalog.Full, "", "first")
-	if err != nil {
-		return catalog.AccessKey{}, fmt.Errorf("make first access key: %w", err)
-	}
-	if _, err := c.entries.Put(ctx, keyed, []byte("{}"), 0); err != nil {
-		return catalog.AccessKey{}, fmt.Errorf("make first access key: %w", err)
-	}
-	return k, nil
 }
 
 // Announce tells processes that find the catalog taken where its node's admin

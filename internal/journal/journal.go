@@ -198,7 +198,7 @@ func (j *Journal[T]) write(ctx context.Context) error {
 
 // put writes a record, or deletes it where value is nil.
 func (j *Journal[T]) put(ctx context.Context, k *kept[T], value []byte) (rev uint64, err error) {
-	rev, err = j.store.Put(ctx, keyOf(k.ID), value, k.revision)
+	rev, err = j.store.Put(ctx, catalog.Write{Key: keyOf(k.ID), Value: value, Revision: k.revision})
 	if !errors.Is(err, catalog.ErrConflict) {
 		return rev, err
 	}
@@ -215,7 +215,7 @@ func (j *Journal[T]) put(ctx context.Context, k *kept[T], value []byte) (rev uin
 	if value == nil && k.revision == 0 {
 		return 0, nil
 	}
-	return j.store.Put(ctx, keyOf(k.ID), value, k.revision)
+	return j.store.Put(ctx, catalog.Write{Key: keyOf(k.ID), Value: value, Revision: k.revision})
 }
 
 // next takes one unsaved record and what is to be written of it, nil to delete.

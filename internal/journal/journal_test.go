@@ -102,11 +102,11 @@ type failing struct {
 	broken atomic.Bool
 }
 
-func (f *failing) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
+func (f *failing) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
 	if f.broken.Load() {
 		return 0, errors.New("disk full")
 	}
-	return f.Store.Put(ctx, key, value, rev)
+	return f.Store.Put(ctx, writes...)
 }
 
 func TestStoreFailsForAWhile(t *testing.T) {
@@ -134,8 +134,8 @@ type deaf struct {
 	began chan struct{}
 }
 
-func (d *deaf) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
-	rev, err := d.Store.Put(ctx, key, value, rev)
+func (d *deaf) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
+	rev, err := d.Store.Put(ctx, writes...)
 	if _, last := ctx.Deadline(); last {
 		return rev, err
 	}

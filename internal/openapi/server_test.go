@@ -53,7 +53,7 @@ func begin(t testing.TB) *world {
 	clock := func() time.Time { return w.now }
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	w.catalog, err = catalog.Open(t.Context(), mem.New(), catalog.Options{Trail: mem.New(), Now: clock, Log: log})
+	w.catalog, err = catalog.Open(t.Context(), mem.New(), catalog.Options{Now: clock, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,18 +19,28 @@ import (
 	"millrace/internal/catalog/kv"
 )
 
-// The environment of a test binary that is to be a writer: the directory of its
-// store, and the most bytes that a file of its may have.
+// The environment of a test binary that is to be a writer: what it writes, the
+// directory of its store, and the most bytes that a file of its may have.
 const (
+	writerKind  = "MILLRACE_TEST_WRITER"
 	writerDir   = "MILLRACE_TEST_STORE"
 	writerBytes = "MILLRACE_TEST_FILE_BYTES"
 )
 
 const writes = 1000
 
+// writers write and say on standard output what is acknowledged.
+var writers = map[string]func(dir string) error{
+	"entries": writeEntries, "changes": writeChanges, "torn": tearChange, "again": writeAgain,
+}
+
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(writerDir); dir != "" {
-		if err := beWriter(dir, os.Getenv(writerBytes)); err != nil {
+	if write := writers[os.Getenv(writerKind)]; write != nil {
+		if err := boundFiles(os.Getenv(writerBytes)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		if err := write(os.Getenv(writerDir)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -39,40 +49,52 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beWriter writes entries and says on standard output which are acknowledged.
-// Where files are bounded, it says that writing failed and ends in order.
-func beWriter(dir, bytes string) error {
+// boundFiles sets the most bytes that a file of this process may have; "" takes
+// the bound away. A write beyond it fails like one to a full disk, for any user.
+func boundFiles(bytes string) error {
+	limit := syscall.Rlimit{}
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
 	if bytes != "" {
 		n, err := strconv.ParseUint(bytes, 10, 64)
 		if err != nil {
 			return err
 		}
-		// A write beyond the limit fails like one to a full disk, for any user.
-		signal.Ignore(syscall.SIGXFSZ)
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
-			return err
-		}
+		limit.Cur = n
 	}
+	signal.Ignore(syscall.SIGXFSZ)
+	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+}
+
+// openHere opens a store in a writer.
+func openHere(dir string) (*kv.Server, *kv.Store, error) {
 	s, err := kv.Open(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	b, err := s.Bucket(context.Background(), "catalog", 0)
+	return s, b, err
+}
+
+// writeEntries says when writing fails, and ends in order.
+func writeEntries(dir string) error {
+	s, b, err := openHere(dir)
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	for i := range writes {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		_, err := b.Put(ctx, key(i), value(i), 0)
+		_, err := b.Put(ctx, catalog.Write{Key: key(i), Value: value(i)})
 		cancel()
 		if err != nil {
 			fmt.Println("failed", err)
-			s.Close()
 			return nil
 		}
 		fmt.Println("ok", i)
 	}
-	s.Close()
 	return nil
 }
 
@@ -80,10 +102,11 @@ func key(i int) string   { return fmt.Sprintf("domain/d%d.test", i) }
 func value(i int) []byte { return []byte(strings.Repeat(strconv.Itoa(i)+" ", 100)) }
 
 // writer starts a writer. Its lines are what it says.
-func writer(t *testing.T, dir, bytes string) (cmd *exec.Cmd, lines *bufio.Scanner) {
+func writer(t *testing.T, kind, dir, bytes string, env ...string) (cmd *exec.Cmd, lines *bufio.Scanner) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), writerDir+"="+dir, writerBytes+"="+bytes)
+	cmd.Env = append(os.Environ(), writerKind+"="+kind, writerDir+"="+dir, writerBytes+"="+bytes)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -112,7 +135,7 @@ func wantWritten(t *testing.T, dir string, last int) {
 			t.Fatalf("acknowledged entry %d of %d: %q, %v", i, last, e.Value, err)
 		}
 	}
-	if _, err := b.Put(t.Context(), "domain/after.test", []byte("x"), 0); err != nil {
+	if _, err := b.Put(t.Context(), catalog.Write{Key: "domain/after.test", Value: []byte("x")}); err != nil {
 		t.Errorf("the store takes no more: %v", err)
 	}
 }
@@ -120,9 +143,10 @@ func wantWritten(t *testing.T, dir string, last int) {
 // A process is killed in the midst of its writes, several times at different
 // ones.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	for _, at := range []int{0, 37, 500} {
 		dir := t.TempDir()
-		cmd, lines := writer(t, dir, "")
+		cmd, lines := writer(t, "entries", dir, "")
 		last := -1
 		for lines.Scan() {
 			if _, err := fmt.Sscanf(lines.Text(), "ok %d", &last); err != nil {
@@ -144,8 +168,9 @@ func TestKilled(t *testing.T) {
 // The disk is full: a write is refused, and when there is room again the store
 // opens with all that was acknowledged.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	_, lines := writer(t, dir, "100000")
+	_, lines := writer(t, "entries", dir, "100000")
 	last, failed := -1, ""
 	for lines.Scan() {
 		if _, err := fmt.Sscanf(lines.Text(), "ok %d", &last); err != nil {
@@ -164,13 +189,13 @@ func TestRestart(t *testing.T) {
 	s, b := open(t, dir)
 	var gone uint64
 	for i := range 50 {
-		rev, err := b.Put(t.Context(), key(i), value(i), 0)
+		rev, err := b.Put(t.Context(), catalog.Write{Key: key(i), Value: value(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		gone = rev
 	}
-	if _, err := b.Put(t.Context(), key(49), nil, gone); err != nil {
+	if _, err := b.Put(t.Context(), catalog.Write{Key: key(49), Revision: gone}); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()

@@ -37,7 +37,7 @@ func BenchmarkPut(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		i++
-		if _, err := s.Put(context.Background(), fmt.Sprintf("domain/d%d.test", i), make([]byte, 500), 0); err != nil {
+		if _, err := s.Put(context.Background(), catalog.Write{Key: fmt.Sprintf("domain/d%d.test", i), Value: make([]byte, 500)}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,93 +5,92 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
-const (
-	// startTimeout bounds the recovery of a large store on a slow disk.
-	startTimeout = time.Minute
-	// requestTimeout bounds one read or write, the sync to disk included.
-	requestTimeout = 10 * time.Second
-	// markerLife is how long a deletion is kept for those who watch.
-	markerLife = time.Hour
-)
+// reopenAfter is how long a store that has failed is left alone.
+const reopenAfter = time.Second
+
+// errClosed is what a store says that has been closed.
+var errClosed = errors.New("the store has been closed")
 
 // Server is an open store. Close it.
+//
+// NATS gives a stream up for good when a write to the disk fails. Server then
+// ends it and starts another one on the same files.
 type Server struct {
-	nats *server.Server
-	conn *nats.Conn
-	js   jetstream.JetStream
+	dir string
+	log *slog.Logger
+
+	mu      sync.Mutex
+	running *running // nil: it has failed, or has been closed
+	closed  bool
+	why     error     // why it failed
+	again   time.Time // when it may be opened again
 }
 
 // Open starts a server on the files in dir, which it makes where they are
 // missing. No other process may have dir open.
 func Open(dir string, log *slog.Logger) (*Server, error) {
-	n, err := server.NewServer(&server.Options{
-		ServerName: "millrace", DontListen: true, NoSigs: true,
-		JetStream: true, StoreDir: dir, SyncAlways: true, DisableJetStreamBanner: true,
-	})
+	r, err := run(dir, log)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	n.SetLoggerV2(logger{log}, false, false, false)
-	n.Start()
-	if !n.ReadyForConnections(startTimeout) {
-		n.Shutdown()
-		n.WaitForShutdown()
-		return nil, errors.New("open store: it does not get ready")
-	}
-	s := &Server{nats: n}
-	if s.conn, err = nats.Connect("", nats.InProcessServer(n), nats.MaxReconnects(-1)); err == nil {
-		s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(requestTimeout))
-	}
-	if err == nil && n.JetStreamConfig() == nil {
-		err = errors.New("JetStream is off")
-	}
-	if err != nil {
-		s.Close()
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	return s, nil
+	return &Server{dir: dir, log: log, running: r}, nil
 }
 
 // Bucket opens one of the server's stores by its name, [a-z]+, and makes it
 // where it is missing. Entries older than age are dropped; 0 keeps them.
 func (s *Server) Bucket(ctx context.Context, name string, age time.Duration) (*Store, error) {
-	bucket, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: name, TTL: age, LimitMarkerTTL: markerLife, Storage: jetstream.FileStorage,
-	})
-	if err != nil {
+	b := &Store{server: s, name: name, age: age, writing: make(chan struct{}, 1)}
+	if err := b.do(ctx, requestTimeout, func(context.Context, *bucket) error { return nil }); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", name, err)
 	}
-	return &Store{s.js, bucket}, nil
+	return b, nil
+}
+
+// get returns the running server, which it starts anew where it has failed.
+func (s *Server) get() (*running, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, errClosed
+	case s.running != nil:
+		return s.running, nil
+	case time.Now().Before(s.again):
+		return nil, s.why
+	}
+	r, err := run(s.dir, s.log)
+	if err != nil {
+		s.again, s.why = time.Now().Add(reopenAfter), fmt.Errorf("open store again: %w", err)
+		return nil, s.why
+	}
+	s.log.Warn("store is open again")
+	s.running = r
+	return r, nil
+}
+
+// failed ends a server whose disk has failed.
+func (s *Server) failed(r *running, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != r {
+		return // somebody else has seen it
+	}
+	s.log.Error("store has failed", "err", why)
+	r.close()
+	s.running, s.why, s.again = nil, fmt.Errorf("store has failed: %w", why), time.Now().Add(reopenAfter)
 }
 
 // Close ends the server. What was acknowledged is on disk already.
 func (s *Server) Close() {
-	if s.conn != nil {
-		s.conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.running != nil {
+		s.running.close()
+		s.running = nil
 	}
-	s.nats.Shutdown()
-	s.nats.WaitForShutdown()
-}
-
-// logger is where the server's warnings go.
-type logger struct{ log *slog.Logger }
-
-func (l logger) Noticef(string, ...any) {}
-func (l logger) Debugf(string, ...any)  {}
-func (l logger) Tracef(string, ...any)  {}
-func (l logger) Warnf(format string, args ...any) {
-	l.log.Warn("store: " + fmt.Sprintf(format, args...))
-}
-func (l logger) Errorf(format string, args ...any) {
-	l.log.Error("store: " + fmt.Sprintf(format, args...))
-}
-func (l logger) Fatalf(format string, args ...any) {
-	l.log.Error("store: " + fmt.Sprintf(format, args...))
 }

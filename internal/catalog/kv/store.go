@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,114 +16,86 @@ import (
 
 // Store is a catalog.Store in one bucket.
 type Store struct {
-	js     jetstream.JetStream
-	bucket jetstream.KeyValue
+	server  *Server
+	name    string
+	age     time.Duration
+	writing chan struct{} // holds one token: whoever writes takes it
+}
+
+// do has f use the bucket for so long at most. A server that then fails is ended.
+func (s *Store) do(ctx context.Context, limit time.Duration, f func(context.Context, *bucket) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	r, err := s.server.get()
+	if err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	within, end := r.whileHealthy(within)
+	defer end()
+	b, err := r.bucket(within, s.name, s.age)
+	if err == nil {
+		err = f(within, b)
+	}
+	if err = translate(err); err == nil || harmless(err) {
+		return err
+	}
+	if sick := r.health(); sick != nil {
+		err = sick
+	} else if ctx.Err() != nil {
+		return err // it was the caller's time that was over
+	}
+	s.server.failed(r, err)
+	return err
+}
+
+// harmless says whether an error tells about what was asked for, not about the
+// server.
+func harmless(err error) bool {
+	return errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrNotFound) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, errEnough)
 }
 
 // Get implements catalog.Store.
-func (s *Store) Get(ctx context.Context, key string) (catalog.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	e, err := s.bucket.Get(ctx, encodeKey(key))
-	if err != nil {
-		return catalog.Entry{}, fmt.Errorf("read %s: %w", key, translate(err))
-	}
-	return catalog.Entry{Key: key, Value: e.Value(), Revision: e.Revision()}, nil
-}
-
-// List implements catalog.Store.
-func (s *Store) List(ctx context.Context, prefix string) ([]catalog.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	var all []catalog.Entry
-	err := s.watch(ctx, encodeKey(prefix)+">", func(e catalog.Entry) error {
-		switch {
-		case e.Key == "":
-			return errEnough
-		case e.Value != nil:
-			all = append(all, e)
+func (s *Store) Get(ctx context.Context, key string) (e catalog.Entry, err error) {
+	err = s.do(ctx, requestTimeout, func(ctx context.Context, b *bucket) error {
+		found, err := b.kv.Get(ctx, encodeKey(key))
+		if err != nil {
+			return err
 		}
+		e = catalog.Entry{Key: key, Value: found.Value(), Revision: found.Revision()}
 		return nil
 	})
-	if !errors.Is(err, errEnough) {
-		return nil, fmt.Errorf("list %s: %w", prefix, err)
-	}
-	slices.SortFunc(all, func(a, b catalog.Entry) int { return cmp.Compare(a.Key, b.Key) })
-	return all, nil
-}
-
-// Put implements catalog.Store.
-func (s *Store) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var err error
-	name := encodeKey(key)
-	switch {
-	case value != nil && rev == 0:
-		rev, err = s.bucket.Create(ctx, name, value)
-	case value != nil:
-		rev, err = s.bucket.Update(ctx, name, value, rev)
-	case rev == 0:
-		return 0, fmt.Errorf("delete %s: %w", key, catalog.ErrConflict)
-	default:
-		rev, err = s.remove(ctx, name, rev)
-	}
 	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", key, translate(err))
+		return e, fmt.Errorf("read %s: %w", key, err)
 	}
-	return rev, nil
-}
-
-// remove writes a deletion, which disappears after some time. It does what the
-// client's Delete does, which does not tell the revision.
-func (s *Store) remove(ctx context.Context, name string, rev uint64) (uint64, error) {
-	m := nats.NewMsg("$KV." + s.bucket.Bucket() + "." + name)
-	m.Header.Set("KV-Operation", "PURGE")
-	m.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
-	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(rev), jetstream.WithMsgTTL(markerLife))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// Watch implements catalog.Store.
-func (s *Store) Watch(ctx context.Context, f func(catalog.Entry) error) error {
-	return s.watch(ctx, ">", f)
+	return e, nil
 }
 
 // errEnough ends a watch that has all that was there at first.
 var errEnough = errors.New("enough")
 
-// errClosed ends a watch whose server has been closed.
-var errClosed = errors.New("the store has been closed")
-
-func (s *Store) watch(ctx context.Context, pattern string, f func(catalog.Entry) error) error {
-	w, err := s.bucket.Watch(ctx, pattern)
-	if err != nil {
-		return fmt.Errorf("watch: %w", err)
+// List implements catalog.Store.
+func (s *Store) List(ctx context.Context, prefixes ...string) ([]catalog.Entry, error) {
+	var all []catalog.Entry
+	err := s.do(ctx, startTimeout, func(ctx context.Context, b *bucket) error {
+		all = nil
+		return b.watch(ctx, prefixes, func(e catalog.Entry) error {
+			switch {
+			case e.Key == "":
+				return errEnough
+			case e.Value != nil:
+				all = append(all, e)
+			}
+			return nil
+		})
+	})
+	if !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("list %v: %w", prefixes, err)
 	}
-	defer func() { _ = w.Stop() }() // fails where the server has ended
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case u, open := <-w.Updates():
-			if !open {
-				return cmp.Or(context.Cause(ctx), errClosed)
-			}
-			e := catalog.Entry{}
-			if u != nil {
-				e = catalog.Entry{Key: decodeKey(u.Key()), Revision: u.Revision()}
-				if u.Operation() == jetstream.KeyValuePut {
-					e.Value = u.Value()
-				}
-			}
-			if err := f(e); err != nil {
-				return err
-			}
-		}
-	}
+	slices.SortFunc(all, func(a, b catalog.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	return all, nil
 }
 
 // translate puts the client's errors into the words of a Store.
@@ -131,9 +104,12 @@ func translate(err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		return catalog.ErrNotFound
-	case errors.Is(err, jetstream.ErrKeyExists),
-		errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+	case errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == wrongLastSequence):
 		return catalog.ErrConflict
 	}
 	return err
 }
+
+// wrongLastSequence is what NATS says where another write of the entry is just
+// being made.
+const wrongLastSequence = 10164

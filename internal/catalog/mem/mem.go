@@ -41,47 +41,58 @@ func (s *Store) Get(ctx context.Context, key string) (catalog.Entry, error) {
 }
 
 // List implements catalog.Store.
-func (s *Store) List(ctx context.Context, prefix string) ([]catalog.Entry, error) {
+func (s *Store) List(ctx context.Context, prefixes ...string) ([]catalog.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []catalog.Entry
 	for _, key := range slices.Sorted(maps.Keys(s.entries)) {
-		if strings.HasPrefix(key, prefix) {
+		if under(key, prefixes) {
 			all = append(all, s.entries[key])
 		}
 	}
 	return all, ctx.Err()
 }
 
-// Put implements catalog.Store.
-func (s *Store) Put(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
+func under(key string, prefixes []string) bool {
+	return len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+}
+
+// Put implements catalog.Store. Entries stay, whatever their life.
+func (s *Store) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.entries[key].Revision != rev || value == nil && rev == 0 {
-		return 0, catalog.ErrConflict
+	for _, w := range writes {
+		if s.entries[w.Key].Revision != w.Revision || w.Value == nil && w.Revision == 0 {
+			return 0, catalog.ErrConflict
+		}
 	}
-	s.last++
-	e := catalog.Entry{Key: key, Value: bytes.Clone(value), Revision: s.last}
-	if value == nil {
-		delete(s.entries, key)
-	} else {
-		s.entries[key] = e
+	first := s.last + 1
+	for _, w := range writes {
+		s.last++
+		e := catalog.Entry{Key: w.Key, Value: bytes.Clone(w.Value), Revision: s.last}
+		if w.Value == nil {
+			delete(s.entries, w.Key)
+		} else {
+			s.entries[w.Key] = e
+		}
+		s.log = append(s.log, e)
 	}
-	s.log = append(s.log, e)
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return s.last, nil
+	return first, nil
 }
 
 // Watch implements catalog.Store.
-func (s *Store) Watch(ctx context.Context, f func(catalog.Entry) error) error {
+func (s *Store) Watch(ctx context.Context, f func(catalog.Entry) error, prefixes ...string) error {
 	s.mu.Lock()
 	newest := map[string]catalog.Entry{}
 	for _, e := range s.log {
-		newest[e.Key] = e
+		if under(e.Key, prefixes) {
+			newest[e.Key] = e
+		}
 	}
 	seen := len(s.log)
 	s.mu.Unlock()
@@ -97,6 +108,9 @@ func (s *Store) Watch(ctx context.Context, f func(catalog.Entry) error) error {
 		s.mu.Unlock()
 		seen += len(news)
 		for _, e := range news {
+			if !under(e.Key, prefixes) {
+				continue
+			}
 			if err := f(e); err != nil {
 				return err
 			}

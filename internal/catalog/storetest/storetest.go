@@ -20,8 +20,8 @@ const patience = 30 * time.Second
 // Run tests the stores that open returns, each of them empty.
 func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 	for name, test := range map[string]func(*testing.T, catalog.Store){
-		"write and read": writeAndRead, "revisions": revisions, "keys": keys, "two writers": twoWriters,
-		"watch": watch, "watchers end": watchersEnd, "contexts": contexts,
+		"write and read": writeAndRead, "revisions": revisions, "keys": keys, "several at once": several, "two writers": twoWriters,
+		"watch": watch, "watch a part": watchPart, "watchers end": watchersEnd, "contexts": contexts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -29,7 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 
 func put(t *testing.T, s catalog.Store, key, value string, rev uint64) uint64 {
 	t.Helper()
-	next, err := s.Put(t.Context(), key, []byte(value), rev)
+	next, err := s.Put(t.Context(), catalog.Write{Key: key, Value: []byte(value), Revision: rev})
 	if err != nil || next <= rev {
 		t.Fatalf("put %s at %d: %d, %v", key, rev, next, err)
 	}
@@ -38,7 +38,7 @@ func put(t *testing.T, s catalog.Store, key, value string, rev uint64) uint64 {
 
 func remove(t *testing.T, s catalog.Store, key string, rev uint64) uint64 {
 	t.Helper()
-	next, err := s.Put(t.Context(), key, nil, rev)
+	next, err := s.Put(t.Context(), catalog.Write{Key: key, Revision: rev})
 	if err != nil || next <= rev {
 		t.Fatalf("delete %s at %d: %d, %v", key, rev, next, err)
 	}
@@ -62,7 +62,7 @@ func wantNone(t *testing.T, s catalog.Store, key string) {
 
 func wantConflict(t *testing.T, s catalog.Store, key string, value []byte, rev uint64) {
 	t.Helper()
-	if _, err := s.Put(t.Context(), key, value, rev); !errors.Is(err, catalog.ErrConflict) {
+	if _, err := s.Put(t.Context(), catalog.Write{Key: key, Value: value, Revision: rev}); !errors.Is(err, catalog.ErrConflict) {
 		t.Fatalf("put %s at %d: %v, want a conflict", key, rev, err)
 	}
 }
@@ -141,6 +141,60 @@ func keys(t *testing.T, s catalog.Store) {
 	}
 }
 
+// Several writes are made together or not at all.
+func several(t *testing.T, s catalog.Store) {
+	old := put(t, s, "a/old", "x", 0)
+	gone := put(t, s, "a/gone", "x", 0)
+	back := put(t, s, "a/back", "x", 0)
+	remove(t, s, "a/back", back)
+	first, err := s.Put(t.Context(),
+		catalog.Write{Key: "a/old", Value: []byte("y"), Revision: old},
+		catalog.Write{Key: "a/gone", Revision: gone},
+		catalog.Write{Key: "a/back", Value: []byte("z")},
+		catalog.Write{Key: "b/new", Value: []byte{}, Life: time.Hour})
+	if err != nil || first <= back+1 {
+		t.Fatalf("got %d, %v", first, err)
+	}
+	check := func() {
+		t.Helper()
+		wantEntry(t, s, "a/old", "y", first)
+		wantNone(t, s, "a/gone")
+		wantEntry(t, s, "a/back", "z", first+2)
+		wantEntry(t, s, "b/new", "", first+3)
+		wantNone(t, s, "b/other")
+	}
+	check()
+	for name, bad := range map[string]catalog.Write{
+		"another revision":  {Key: "a/old", Value: []byte("no"), Revision: old},
+		"there already":     {Key: "a/back", Value: []byte("no")},
+		"gone already":      {Key: "a/gone", Value: []byte("no"), Revision: gone},
+		"deletes nothing":   {Key: "a/none"},
+		"deletes another":   {Key: "a/old", Revision: old},
+		"changes no entry":  {Key: "a/none", Value: []byte("no"), Revision: first},
+		"deletes the newer": {Key: "b/new", Revision: first},
+	} {
+		good := catalog.Write{Key: "b/other", Value: []byte("no")}
+		for _, writes := range [][]catalog.Write{{good, bad}, {bad, good}} {
+			if _, err := s.Put(t.Context(), writes...); !errors.Is(err, catalog.ErrConflict) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+		check()
+	}
+	// More than a store may take in one go from its client.
+	var many []catalog.Write
+	for i := range 1200 {
+		many = append(many, catalog.Write{Key: fmt.Sprintf("many/%04d", i), Value: []byte(fmt.Sprint(i))})
+	}
+	if first, err = s.Put(t.Context(), many...); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.List(t.Context(), "many/", "b/")
+	if err != nil || len(all) != len(many)+1 || all[1200].Revision != first+1199 || string(all[1200].Value) != "1199" {
+		t.Errorf("%d entries, %v", len(all), err)
+	}
+}
+
 // Of writers that count one value up at once, each write of each is there or
 // was refused.
 func twoWriters(t *testing.T, s catalog.Store) {
@@ -155,7 +209,7 @@ func twoWriters(t *testing.T, s catalog.Store) {
 					t.Error(err)
 					return
 				}
-				_, err = s.Put(t.Context(), "a/count", append(slices.Clone(e.Value), '|'), e.Revision)
+				_, err = s.Put(t.Context(), catalog.Write{Key: "a/count", Value: append(slices.Clone(e.Value), '|'), Revision: e.Revision})
 				switch {
 				case err == nil:
 					done++
@@ -226,6 +280,30 @@ func watch(t *testing.T, s catalog.Store) {
 	}
 }
 
+// Who watches a part gets nothing else.
+func watchPart(t *testing.T, s catalog.Store) {
+	put(t, s, "a/1", "one", 0)
+	put(t, s, "b/1", "two", 0)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var got []string
+	err := s.Watch(ctx, func(e catalog.Entry) error {
+		got = append(got, e.Key)
+		switch e.Key {
+		case "":
+			put(t, s, "b/2", "", 0)
+			put(t, s, "a/2", "", 0)
+			put(t, s, "c/2", "", 0)
+		case "c/2":
+			return errSeen
+		}
+		return nil
+	}, "a/", "c/")
+	if want := []string{"a/1", "", "a/2", "c/2"}; !errors.Is(err, errSeen) || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
 func watchersEnd(t *testing.T, s catalog.Store) {
 	put(t, s, "a/1", "one", 0)
 	why := errors.New("why")
@@ -245,7 +323,7 @@ func contexts(t *testing.T, s catalog.Store) {
 	rev := put(t, s, "a/1", "one", 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Put(ctx, "a/1", []byte("two"), rev); err == nil {
+	if _, err := s.Put(ctx, catalog.Write{Key: "a/1", Value: []byte("two"), Revision: rev}); err == nil {
 		t.Error("a write without time succeeds")
 	}
 	if _, err := s.Get(ctx, "a/1"); err == nil {
