@@ -48,7 +48,7 @@ func (c *Catalog) fresh(d Domain) Domain {
 }
 
 // ChangeDomain changes a domain as f does to a copy of it, of which the name and
-// the role stay what they are. The error is ErrNotFound, ErrConflict, an *Invalid
+// the role stay what they are; f may be called again. The error is ErrNotFound, ErrConflict, an *Invalid
 // or f's.
 func (c *Catalog) ChangeDomain(ctx context.Context, by, name string, f func(*Domain) error) error {
 	return c.change(ctx, by, func(ch *change) error { return ch.changeDomain(name, f) })
