@@ -136,7 +136,7 @@ type deaf struct {
 
 func (d *deaf) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
 	rev, err := d.Store.Put(ctx, writes...)
-	if _, last := ctx.Deadline(); last {
+	if _, last := ctx.Deadline(); last || err != nil {
 		return rev, err
 	}
 	close(d.began)
