@@ -50,4 +50,5 @@ type PublishPlay struct {
 	ARTC string `json:"artc,omitempty"`
 	WHEP string `json:"whep,omitempty"`
 	FLV  string `json:"flv,omitempty"`
+	HLS  string `json:"hls,omitempty"`
 }

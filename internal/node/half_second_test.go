@@ -51,7 +51,7 @@ func TestHalfSecondMode(t *testing.T) {
 	}
 
 	var d console.Demo
-	if _, body := ask(t, http.MethodGet, n.url("/demo.json"), "", ""); json.Unmarshal([]byte(body), &d) != nil || d.On || d.FLVURL != "" || d.PublishURL != "" || d.Publish == nil || d.Publish.Play.FLV != "" {
+	if _, body := ask(t, http.MethodGet, n.url("/demo.json"), "", ""); json.Unmarshal([]byte(body), &d) != nil || d.On || d.FLVURL != "" || d.HLSURL != "" || d.PublishURL != "" || d.Publish == nil || d.Publish.Play.FLV != "" {
 		t.Errorf("demo.json: %s", body)
 	}
 	facts, err := n.facts("v", time.Now())

@@ -101,14 +101,17 @@ func (n *node) console() console.Config {
 		}
 		path := "/" + demoApp + "/" + stream
 		d := console.Demo{On: on, App: demoApp, Stream: stream, LoopMillis: demo.LoopLength.Milliseconds(), Publish: n.publishing(r)}
-		token, flvToken := n.playTokens(r.Host, path)
+		token, flvToken, hlsToken := n.playTokens(r.Host, path)
 		if d.On {
 			d.PlayAuthKey, d.FLVAuthKey = token, flvToken
+		} else {
+			hlsToken = ""
 		}
 		d.WHEPURL = withKey("/whep"+path, d.PlayAuthKey)
 		d.ARTCURL = withKey("artc://"+r.Host+path, d.PlayAuthKey)
 		if !n.halfSecond(r.Host) {
 			d.FLVURL = withKey(path+".flv", d.FLVAuthKey)
+			d.HLSURL = withKey(path+".m3u8", hlsToken)
 			d.PublishURL = "rtmp://" + inURL(r.Host) + ":" + strconv.Itoa(port(n.open.rtmp)) + path
 		}
 		return d
@@ -131,14 +134,15 @@ func (n *node) hasDemo(host string) bool {
 }
 
 // playTokens signs the demo's paths with the key of the domain that a request
-// to host belongs to; both are empty where nothing needs to be signed.
-func (n *node) playTokens(host, path string) (token, flvToken string) {
+// to host belongs to; all are empty where nothing needs to be signed.
+func (n *node) playTokens(host, path string) (token, flvToken, hlsToken string) {
 	d := n.catalog.Snapshot().Find(host, catalog.Streaming)
 	if d == nil || !d.Auth.Enabled {
-		return "", ""
+		return "", "", ""
 	}
 	now := time.Now()
-	return sign.Sign(path, d.Auth.PrimaryKey, now, "0", "0"), sign.Sign(path+".flv", d.Auth.PrimaryKey, now, "0", "0")
+	key := func(path string) string { return sign.Sign(path, d.Auth.PrimaryKey, now, "0", "0") }
+	return key(path), key(path + ".flv"), key(path + ".m3u8")
 }
 
 // inURL is a host without its port, as it stands in an URL.

@@ -306,6 +306,7 @@ func TestDemoPlaysFromThePagesOwnAddresses(t *testing.T) {
 	var d struct {
 		On     bool   `json:"demo"`
 		FLVURL string `json:"flvURL"`
+		HLSURL string `json:"hlsURL"`
 	}
 	_, body := ask(t, http.MethodGet, n.url("/demo.json"), "", "")
 	if err := json.Unmarshal([]byte(body), &d); err != nil || !d.On {
@@ -323,6 +324,9 @@ func TestDemoPlaysFromThePagesOwnAddresses(t *testing.T) {
 	}
 	if err != nil || !first.Key || first.Track.Width != 640 {
 		t.Fatalf("first picture %+v, %v", first, err)
+	}
+	if res, list := ask(t, http.MethodGet, n.url(d.HLSURL)+"&format=ll", "", ""); res.StatusCode != 200 || !strings.HasPrefix(list, "#EXTM3U") {
+		t.Errorf("%s: %s %s", d.HLSURL, res.Status, list)
 	}
 	if res, page := ask(t, http.MethodGet, n.url("/"), "", ""); res.StatusCode != 200 || !strings.Contains(page, "<script") {
 		t.Errorf("/: %s", res.Status)

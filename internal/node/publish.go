@@ -41,7 +41,7 @@ func (n *node) publishing(r *http.Request) *console.Publish {
 	artc := func(url string) string { return strings.Replace(url, "localhost", r.Host, 1) }
 	return &console.Publish{
 		App: app, Stream: stream, WHIP: path(set.Publish.WHIP), ARTC: artc(set.Publish.ARTC),
-		Play: console.PublishPlay{ARTC: artc(set.Play.ARTC), WHEP: path(set.Play.WHEP), FLV: path(set.Play.FLV)},
+		Play: console.PublishPlay{ARTC: artc(set.Play.ARTC), WHEP: path(set.Play.WHEP), FLV: path(set.Play.FLV), HLS: path(set.Play.HLS)},
 	}
 }
 

@@ -1,4 +1,4 @@
-// hls.js plays HLS and Low-Latency HLS.
+// hls.js plays HLS and Low-Latency HLS, and so does the page.
 
 import assert from 'node:assert/strict';
 
@@ -47,4 +47,13 @@ trial('hls.js plays what a browser publishes by WHIP, over HTTPS', async (bench)
   const heard = await page.evaluate(() => document.querySelector('video').webkitAudioDecodedByteCount);
   assert.ok(heard > 0, 'the sound is decoded');
   assert.deepEqual(await page.evaluate(() => globalThis.errors), []);
+});
+
+trial('the page plays Low-Latency HLS beside WebRTC', async (bench) => {
+  const server = await bench.server({ demo: true });
+  const page = await bench.open(server.page);
+  await page.getByLabel('Way of playing').selectOption('Low-Latency HLS');
+  await until('both delays', () => page.getByText(/closer to live than (Low-Latency HLS|WebRTC now)/).isVisible());
+  assert.equal(await server.metric('millrace_hls_viewers'), 1);
+  assert.equal(await server.metric('millrace_httplive_viewers'), 0);
 });

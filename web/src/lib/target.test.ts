@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { artcOf, ingest, typed } from './target';
+import { artcOf, inForm, ingest, typed } from './target';
 
 const here = 'localhost:8080';
 const key = '1763640000-0-0-abc';
@@ -7,6 +7,7 @@ const signed = {
   name: 'live/cam.1',
   whep: `/whep/live/cam.1?auth_key=${key}`,
   flv: `/live/cam.1.flv?auth_key=${key}&rts_degrade=on`,
+  hls: `/live/cam.1.m3u8?auth_key=${key}&rts_degrade=on`,
 };
 
 test.each([
@@ -15,13 +16,17 @@ test.each([
   [`artc://localhost:8080/live/cam.1?auth_key=${key}`, '', signed],
   [`http://localhost:8080/whep/live/cam.1?auth_key=${key}`, '', signed],
   [`https://localhost:8080/live/cam.1.flv?x=1&auth_key=old`, key, signed],
-  ['live/demo', '', { name: 'live/demo', whep: '/whep/live/demo', flv: '/live/demo.flv' }],
+  ['live/demo', '', { name: 'live/demo', whep: '/whep/live/demo', flv: '/live/demo.flv', hls: '/live/demo.m3u8' }],
 ])('%s', (address, auth, want) => {
   expect(typed(address, auth, here)).toEqual(want);
 });
 
 test.each(['', 'demo', 'live/', 'a/b/c', 'live/.hidden', 'live/a b', 'live/%2e', '../x'])('refused: %s', (address) => {
   expect(() => typed(address, '', here)).toThrow(/such as live\/demo/);
+});
+
+test('the form of HLS', () => {
+  expect([inForm('/a.m3u8', 'll'), inForm('/a.m3u8?auth_key=x', 'ts')]).toEqual(['/a.m3u8?format=ll', '/a.m3u8?auth_key=x&format=ts']);
 });
 
 test('another server is named', () => {

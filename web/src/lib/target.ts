@@ -11,14 +11,14 @@ export interface Offer {
   whepURL: string;
   flvURL: string; // "" where the latency mode has no FLV
   artcURL?: string;
-  hlsURL?: string;
+  hlsURL?: string; // without a format; missing where the latency mode has no HLS
   publishURL?: string;
   publish?: {
     app: string;
     stream: string;
     whip: string;
     artc: string;
-    play?: { artc?: string; whep?: string; flv?: string };
+    play?: { artc?: string; whep?: string; flv?: string; hls?: string };
   };
 }
 
@@ -26,10 +26,11 @@ export interface Target {
   name: string; // app/stream
   whep: string;
   flv: string;
+  hls: string;
 }
 
 export function offered(o: Offer): Target {
-  return { name: `${o.app}/${o.stream}`, whep: o.whepURL, flv: o.flvURL };
+  return { name: `${o.app}/${o.stream}`, whep: o.whepURL, flv: o.flvURL, hls: o.hlsURL ?? '' };
 }
 
 const naming = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}$/;
@@ -70,9 +71,13 @@ export function typed(address: string, key: string, here: string): Target {
     (host) => `This page plays from its own server, ${here}. To play from ${host}, open that server's page.`,
   );
   const auth = key.trim() || own;
-  // The key was made for the path without ".flv": rts_degrade says so.
-  return { name, whep: signed(`/whep/${name}`, auth), flv: signed(`/${name}.flv`, auth, 'rts_degrade=on') };
+  // The key was made for the path without ".flv" or ".m3u8": rts_degrade says so.
+  const degraded = (extension: string) => signed(`/${name}${extension}`, auth, 'rts_degrade=on');
+  return { name, whep: signed(`/whep/${name}`, auth), flv: degraded('.flv'), hls: degraded('.m3u8') };
 }
+
+/** An HLS address that says in which form the stream is wanted. */
+export const inForm = (hls: string, form: 'll' | 'ts') => `${hls}${hls.includes('?') ? '&' : '?'}format=${form}`;
 
 /** Where to publish. */
 export interface Ingest {
