@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/srtp/v3"
 )
 
 func TestReportsCountLosses(t *testing.T) {
@@ -23,5 +24,28 @@ func TestReportsCountLosses(t *testing.T) {
 	r.count(header{seq: 3, ssrc: 9})
 	if got := r.make(2e9)[0]; got.FractionLost != 0 || got.TotalLost != 1 {
 		t.Errorf("after it: %+v", got)
+	}
+}
+
+// What is sealed with the keys of a session that had the port before is no fault
+// of what comes now.
+func TestReportsOfOthersAreStrays(t *testing.T) {
+	key, salt := make([]byte, 16), make([]byte, 12)
+	in, err := srtp.CreateContext(key, salt, srtp.ProtectionProfileAeadAes128Gcm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &viewer{leg: newLeg(), seen: newSeen()}
+	v.answer, v.in = &answer{ssrcs: []uint32{9}}, in
+	for ssrc, want := range map[uint32][2]uint64{7: {1, 0}, 9: {0, 1}} { // strays, wrong
+		v.seen = newSeen()
+		report, err := (&rtcp.SenderReport{SSRC: ssrc}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.take(append(report, make([]byte, 20)...), 0) // sealed with no key of v's
+		if got := [2]uint64{v.strays.Load(), v.wrong.Load()}; got != want {
+			t.Errorf("of %d: strays and wrong %v, want %v", ssrc, got, want)
+		}
 	}
 }

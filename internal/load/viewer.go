@@ -196,6 +196,10 @@ func (v *viewer) open(b []byte) ([]byte, bool) {
 }
 
 func (v *viewer) takeReport(b []byte, at int64) {
+	if v.answer.stray(binary.BigEndian.Uint32(b[4:])) { // RTCP's first header is in the clear
+		v.strays.Add(1)
+		return
+	}
 	plain, err := v.in.DecryptRTCP(nil, b, nil)
 	if err != nil {
 		v.wrong.Add(1)
