@@ -94,6 +94,19 @@ func wantFault(t *testing.T, source string, faults []string, want string) {
 	}
 }
 
+// timed are the rooms that compare moments of media.
+var timed = []string{"internal/intake", "internal/live", "internal/rtc", "internal/rtmp", "internal/srt", "internal/transcode"} //nolint:gochecknoglobals // a table
+
+// readsWall says whether a call makes a number of the wall clock's time.
+func (f file) readsWall(call *ast.CallExpr) bool {
+	to, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || !strings.HasPrefix(to.Sel.Name, "Unix") {
+		return false
+	}
+	from, ok := to.X.(*ast.CallExpr)
+	return ok && f.selector(from.Fun) == "time.Now"
+}
+
 // checkRules says which of the rules for sources a file breaks.
 func checkRules(f file) (faults []string) {
 	say := func(n ast.Node, format string, args ...any) {
@@ -116,6 +129,9 @@ func checkRules(f file) (faults []string) {
 			}
 		case *ast.CallExpr:
 			name := f.selector(n.Fun)
+			if !f.isTest() && slices.Contains(timed, f.dir) && f.readsWall(n) {
+				say(n, "takes a moment from the wall clock, which may be set: use media.Now or a time.Time")
+			}
 			if f.isTest() && name == "time.Sleep" {
 				say(n, "sleeps: wait for the event, or use testing/synctest")
 			}
@@ -164,20 +180,24 @@ func TestRules(t *testing.T) {
 // The check finds what it is there to find.
 func TestRulesCheck(t *testing.T) {
 	for source, want := range map[string]string{
-		"a.go: func init() {}":                             "init function",
-		"a.go: type t struct{}; func (t) init() {}":        "",
-		"a.go: type t struct{ ctx context.Context }":       "context in a struct",
-		"a.go: type t struct{ context.Context }":           "context in a struct",
-		"a.go: type t struct{ f func(context.Context) }":   "",
-		"a.go: func f() { time.Sleep(1) }":                 "",
-		"a_test.go: func f() { time.Sleep(1) }":            "line 2 sleeps",
-		"a_test.go: func f() { go func() { t.Skip() }() }": "skips a test",
-		"a_test.go: func f() { t.Skipf(\"no ffmpeg\") }":   "skips a test",
-		"a_test.go: func f() { b.SkipNow() }":              "skips a test",
-		"a_test.go: func f() { s.skip(1); t.Log(1) }":      "",
-		"a.go: " + strings.Repeat("\n", maxLines-2):        "",
-		"a.go: " + strings.Repeat("\n", maxLines):          "has 502 lines",
-		"a_test.go: " + strings.Repeat("\n", maxLines):     "",
+		"a.go: func init() {}":                               "init function",
+		"a.go: type t struct{}; func (t) init() {}":          "",
+		"a.go: type t struct{ ctx context.Context }":         "context in a struct",
+		"a.go: type t struct{ context.Context }":             "context in a struct",
+		"a.go: type t struct{ f func(context.Context) }":     "",
+		"a.go: func f() { time.Sleep(1) }":                   "",
+		"a.go: var t = time.Now().UnixNano()":                "",
+		"internal/rtc/a.go: var t = time.Now().UnixNano()":   "from the wall clock",
+		"internal/rtc/a.go: var t = media.Nanos(time.Now())": "",
+		"internal/live/a_test.go: var t = time.Now().Unix()": "",
+		"a_test.go: func f() { time.Sleep(1) }":              "line 2 sleeps",
+		"a_test.go: func f() { go func() { t.Skip() }() }":   "skips a test",
+		"a_test.go: func f() { t.Skipf(\"no ffmpeg\") }":     "skips a test",
+		"a_test.go: func f() { b.SkipNow() }":                "skips a test",
+		"a_test.go: func f() { s.skip(1); t.Log(1) }":        "",
+		"a.go: " + strings.Repeat("\n", maxLines-2):          "",
+		"a.go: " + strings.Repeat("\n", maxLines):            "has 502 lines",
+		"a_test.go: " + strings.Repeat("\n", maxLines):       "",
 	} {
 		name, body, _ := strings.Cut(source, ": ")
 		for _, f := range sources(t, fstest.MapFS{name: {Data: []byte("package p\n" + body + "\n")}}) {

@@ -14,7 +14,7 @@ type cut struct {
 
 // wall maps the stream's scale to capture times, the same way for all lanes.
 type wall struct {
-	offset int64 // Unix ns of a time minus that time
+	offset int64 // capture of a time minus that time
 	known  bool
 }
 
@@ -39,7 +39,7 @@ func (w *wall) at(t media.Time) time.Time {
 	if !w.known {
 		return time.Time{}
 	}
-	return time.Unix(0, int64(t)+w.offset)
+	return time.Unix(0, media.Wall(int64(t)+w.offset))
 }
 
 // common is what all writers of a packager share.

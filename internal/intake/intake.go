@@ -61,7 +61,7 @@ func (in *Intake) Write(f *media.Frame, now time.Time) error {
 	}
 	f.PTS += dts - f.DTS
 	f.DTS = dts
-	f.Arrived = now.UnixNano()
+	f.Arrived = media.Nanos(now)
 	if !in.begun {
 		in.begun, in.start = true, dts
 	}

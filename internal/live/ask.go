@@ -41,7 +41,7 @@ func (p *Publisher) OnKeyRequestOf(source *Reader) {
 func (r *Reader) RequestKey() bool {
 	s := r.stream
 	s.mu.Lock()
-	ask, due := s.keyRequest(time.Now().UnixNano())
+	ask, due := s.keyRequest(media.Now())
 	heeds := s.heeds()
 	made := s.madeOf()
 	s.mu.Unlock()
@@ -112,5 +112,5 @@ func (p *Publisher) Alive() {
 	s := p.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.heard = max(p.heard, time.Now().UnixNano())
+	p.heard = max(p.heard, media.Now())
 }

@@ -31,7 +31,7 @@ const early = 64
 // in where they are 0. The error says why the publisher may not publish any more.
 func (p *Publisher) WritePacket(pk *media.Packet) error {
 	if pk.Arrived == 0 {
-		pk.Arrived = time.Now().UnixNano()
+		pk.Arrived = media.Now()
 	}
 	s := p.stream
 	s.mu.Lock()

@@ -3,7 +3,6 @@ package live
 import (
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"millrace/internal/media"
 )
@@ -140,7 +139,7 @@ func (r *Reader) RequestKeyOf(layer uint8) bool {
 	if layer == 0 {
 		return r.RequestKey()
 	}
-	s, now := r.stream, time.Now().UnixNano()
+	s, now := r.stream, media.Now()
 	s.mu.Lock()
 	var ask func(uint8)
 	if s.publisher != nil {

@@ -60,7 +60,7 @@ type Publisher struct {
 // takeOver installs a new publisher. always says that it may replace one that is
 // not silent.
 func (s *stream) takeOver(proto, remote string, always bool) (*Publisher, error) {
-	now := time.Now().UnixNano()
+	now := media.Now()
 	p := &Publisher{
 		stream: s, proto: proto, remote: remote,
 		heard: now, fresh: [2]bool{true, true}, done: make(chan struct{}), known: make(chan struct{}),
@@ -144,7 +144,7 @@ func (p *Publisher) Describe(m media.Metadata) {
 func (p *Publisher) Write(f *media.Frame) error {
 	s := p.stream
 	if f.Arrived == 0 {
-		f.Arrived = time.Now().UnixNano()
+		f.Arrived = media.Now()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

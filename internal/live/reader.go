@@ -102,7 +102,7 @@ func (r *Reader) take() (*media.Frame, error) {
 			}
 			continue
 		}
-		if r.keyed && l.key.Load() > r.pos && time.Now().UnixNano()-f.Arrived > int64(tooOld) {
+		if r.keyed && l.key.Load() > r.pos && media.Now()-f.Arrived > int64(tooOld) {
 			if err := r.skip(reason.SkipAge); err != nil {
 				return nil, err
 			}
@@ -131,7 +131,7 @@ func (r *Reader) begin() {
 	s := r.stream
 	s.mu.Lock()
 	var ask bool
-	r.log, ask = s.readFrames(time.Now().UnixNano())
+	r.log, ask = s.readFrames(media.Now())
 	s.mu.Unlock()
 	r.frames = true
 	if ask {

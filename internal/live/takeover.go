@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"millrace/internal/media"
 )
 
 // grace is how long what a dead publisher had sent may still be under way.
@@ -15,7 +17,7 @@ const grace = 250 * time.Millisecond
 // publisher whose network or process died can so be back at once, and cannot
 // be pushed aside while it lives.
 func (h *Hub) AwaitPublish(ctx context.Context, n Name, proto, remote string) (*Publisher, error) {
-	asked := time.Now().UnixNano()
+	asked := media.Now()
 	for {
 		p, err := h.Publish(n, proto, remote)
 		if !errors.Is(err, ErrTaken) {

@@ -9,8 +9,8 @@ type Frame struct {
 	// DTS and PTS are decode and presentation time; equal for audio and for
 	// video without B-frames.
 	DTS, PTS Time
-	// Capture is when the frame was captured, in nanoseconds since the Unix
-	// epoch, true or estimated from arrival. 0: not known yet.
+	// Capture is when the frame was captured, in nanoseconds by the clock of Now,
+	// true or estimated from arrival. 0: not known yet.
 	Capture int64
 	// Arrived is when the frame entered this node, same unit.
 	Arrived int64

@@ -50,12 +50,8 @@ var phaseNames = map[phase]string{awaitKey: "waiting", catchUp: "catching_up", l
 // detail is called by the viewer's shard.
 func (v *viewer) detail(now int64) Detail {
 	l := &v.link
-	loss := l.loss
-	if l.heard == 0 {
-		loss = v.line.loss()
-	}
 	d := Detail{
-		State: phaseNames[v.phase], RTT: time.Duration(v.line.rtt.Load()), Loss: loss, Lost: v.line.lost.Load(),
+		State: phaseNames[v.phase], RTT: time.Duration(v.line.rtt.Load()), Loss: v.loss(), Lost: v.line.lost.Load(),
 		Estimate: int64(l.estimate()), Measured: l.rate != 0, NetworkQueue: time.Duration(l.standing) * time.Microsecond,
 		Layer: v.choice.layer, Turns: v.turns, CaptureToSend: v.behind, Packets: v.totals.packets, Bytes: v.totals.bytes, Nacked: v.totals.nacked,
 		Resent: v.totals.resent, PLI: v.totals.pli, Drops: maps.Clone(v.totals.drops),

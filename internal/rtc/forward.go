@@ -25,7 +25,7 @@ func (sh *shard) forward(g *group) {
 		sh.checkEnded(g)
 		return
 	}
-	now := time.Now().UnixNano()
+	now := media.Now()
 	sh.gather(g, head, now)
 	oldest := now
 	if len(sh.cut.audio) > 0 {
@@ -39,7 +39,7 @@ func (sh *shard) forward(g *group) {
 		sh.forwardVideo(g)
 	}
 	sh.out.flush()
-	m, end := sh.server.metrics, time.Now().UnixNano()
+	m, end := sh.server.metrics, media.Now()
 	m.AgeAtSend.Observe(seconds(now - oldest))
 	if n := len(sh.cut.video); n > 0 {
 		m.Forward.Observe(seconds(end - sh.cut.video[0].Arrived))

@@ -72,13 +72,13 @@ type ingestTotals struct {
 
 // moment is one point in time on two scales.
 type moment struct {
-	unix  int64 // ns since 1970, which may be set
+	unix  int64 // by media.Now
 	since int64 // ns since the session began, which only grows
 }
 
 func (in *ingest) now() moment {
 	t := time.Now()
-	return moment{t.UnixNano(), int64(t.Sub(in.session.created))}
+	return moment{media.Nanos(t), int64(t.Sub(in.session.created))}
 }
 
 func newIngest(ses *session, rec sdp.Reception, p *live.Publisher) *ingest {

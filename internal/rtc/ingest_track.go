@@ -118,7 +118,7 @@ func (in *ingest) stamps(l *layer, u *unit, h *rtp.Header, now moment) {
 	}
 	if id := in.ids.AbsCaptureTime; id != 0 {
 		if x := h.GetExtension(id); len(x) >= 8 {
-			capture := fromNTP(binary.BigEndian.Uint64(x))
+			capture := media.FromWall(fromNTP(binary.BigEndian.Uint64(x)))
 			if age := now.unix - capture; capture != 0 && age > -int64(captureSlack) && age < int64(captureMost) {
 				l.capture, l.stamped = capture-int64(u.time)-u.composite, true
 			}

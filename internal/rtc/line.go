@@ -70,8 +70,9 @@ func (l *line) take(r *rtcp.ReceptionReport, kind media.Kind, now int64) {
 	}
 }
 
-// loss is the share of packets that get lost: both kinds go the same way.
-func (l *line) loss() float64 {
+// reportedLoss is the share of packets that get lost, by receiver reports: both
+// kinds go the same way.
+func (l *line) reportedLoss() float64 {
 	return float64(max(l.shares[media.Video].Load(), l.shares[media.Audio].Load())) / shareUnit
 }
 

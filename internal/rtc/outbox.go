@@ -1,8 +1,7 @@
 package rtc
 
 import (
-	"time"
-
+	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
@@ -66,7 +65,7 @@ func (o *outbox) begin(n int) int {
 		o.flush()
 	}
 	if len(o.runs) == 0 {
-		o.at = time.Now().UnixNano()
+		o.at = media.Now()
 	}
 	return len(o.arena)
 }

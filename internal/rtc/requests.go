@@ -96,7 +96,7 @@ func (sh *shard) askAgain(g *group, now int64) {
 // report sends a tenth of the viewers their sender reports, weighs what they
 // lose, and asks for the key frames that are waited for.
 func (sh *shard) report() {
-	now := time.Now().UnixNano()
+	now := media.Now()
 	for _, g := range sh.groups {
 		sh.look(g, now)
 		sh.askAgain(g, now)

@@ -2,7 +2,6 @@ package rtc
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/pion/rtcp"
 
@@ -35,7 +34,7 @@ func (v *viewer) feedback(plain []byte) {
 		case *rtcp.ReceiverEstimatedMaximumBitrate:
 			v.request(command{kind: cmdEstimate, viewer: v, estimate: p.Bitrate})
 		case *rtcp.ReceiverReport:
-			v.receiverReport(p.Reports, time.Now().UnixNano())
+			v.receiverReport(p.Reports, media.Now())
 		}
 	}
 }

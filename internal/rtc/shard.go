@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"millrace/internal/live"
+	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
@@ -138,7 +139,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 			stopping = true
 		}
 		sh.awake.Store(true)
-		sh.now = time.Now().UnixNano()
+		sh.now = media.Now()
 		sh.repairAll()
 		if !stopping { // what is new comes first: those who join can wait
 			for _, g := range sh.groups {
@@ -152,8 +153,8 @@ func (sh *shard) run(stop <-chan struct{}) {
 			sh.awake.Store(false)
 			return
 		}
-		sh.advance(time.Now().UnixNano())
-		sh.repeatDue(time.Now().UnixNano())
+		sh.advance(media.Now())
+		sh.repeatDue(media.Now())
 		sh.out.limit = maxRuns
 		sh.out.flush()
 		sh.count()
@@ -195,7 +196,7 @@ func (sh *shard) repairAll() {
 	sh.losses, sh.nacks = sh.nacks, sh.losses[:0]
 	sh.lossy.Store(false)
 	sh.mu.Unlock()
-	now := time.Now().UnixNano()
+	now := media.Now()
 	for i := range sh.losses {
 		sh.repair(sh.losses[i].viewer, &sh.losses[i], now)
 		sh.losses[i] = command{}

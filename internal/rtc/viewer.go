@@ -160,6 +160,15 @@ func (v *viewer) congested(now int64) bool {
 	return v.queues()
 }
 
+// loss is the share of packets that get lost on v's way. Feedback counts each of
+// them; receiver reports stand in where there is none.
+func (v *viewer) loss() float64 {
+	if v.link.heard != 0 {
+		return v.link.loss
+	}
+	return v.reportedLoss()
+}
+
 // queued is how many bytes wait for a viewer's connection; 0 over UDP.
 func (v *viewer) queued() int {
 	if p := v.session.path.Load(); p != nil && p.stream != nil {

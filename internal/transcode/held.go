@@ -44,7 +44,7 @@ func (v *variant) hold(frames []*media.Frame) error {
 	if v.name.Variant != live.VariantOpus {
 		return v.write(frames...)
 	}
-	h, now := &v.held, time.Now().UnixNano()
+	h, now := &v.held, media.Now()
 	for _, f := range frames {
 		h.frames, h.due = append(h.frames, f), append(h.due, h.even.Due(f.DTS, now))
 	}
@@ -54,7 +54,7 @@ func (v *variant) hold(frames []*media.Frame) error {
 // next waits for the source's next frame, and writes what is held meanwhile.
 func (v *variant) next(ctx context.Context) (*media.Frame, error) {
 	for {
-		if err := v.write(v.held.ready(time.Now().UnixNano())...); err != nil {
+		if err := v.write(v.held.ready(media.Now())...); err != nil {
 			return nil, err
 		}
 		if len(v.held.frames) == 0 {
