@@ -177,7 +177,7 @@ func (h *Hub) Stats() []Stat {
 	}
 	h.mu.Unlock()
 	stats := make([]Stat, 0, len(all))
-	now := time.Now().UnixNano()
+	now := media.Now()
 	for _, s := range all {
 		s.mu.Lock()
 		v := Stat{Name: s.name, Publishing: s.publisher != nil, Readers: s.readers, Video: s.video, Audio: s.audio}

@@ -68,7 +68,7 @@ func (p *Publisher) Rates() (video, audio Rate) {
 	s := p.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return p.rates(time.Now().UnixNano())
+	return p.rates(media.Now())
 }
 
 // rates is Rates for a caller that holds the stream's mu.
