@@ -20,7 +20,7 @@ async function listen(pc, warm, span) {
   const more = (name) => (b[name] ?? 0) - (a[name] ?? 0);
   return {
     samples: more('totalSamplesReceived'), concealed: more('concealedSamples') - more('silentConcealedSamples'), silent: more('silentConcealedSamples'),
-    lost: more('packetsLost'), received: more('packetsReceived'), redundant: more('fecPacketsReceived'), repeats: more('retransmittedPacketsReceived'),
+    lost: more('packetsLost'), received: more('packetsReceived'), redundant: more('packetsDiscarded'), repeats: more('retransmittedPacketsReceived'),
     jitter: more('jitterBufferDelay') * 1000 / more('jitterBufferEmittedCount'),
   };
 }

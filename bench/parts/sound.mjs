@@ -44,7 +44,8 @@ const details = (rows) => `### Lost sound
 
 ffmpeg's sine, AAC over RTMP, is converted to Opus and played by Chromium through a UDP relay: ${conditions.delay} ms and ${100 * conditions.loss} % random loss in
 each direction, for the handshake too. Counted for ${span / 1000} s, from ${warm / 1000} s after the start on, by the browser: \`concealedSamples\` but for the silent
-ones, of \`totalSamplesReceived\`. Redundant packets are those that RED brought.
+ones, of \`totalSamplesReceived\`. Redundant packets are what RED brought of
+what was there; the browser counts them as discarded.
 
 ${table(['offer', 'concealed %', 'silent too %', 'packets', 'lost for good', 'redundant', 'repeats', 'jitter buffer ms'],
   rows.map(([name, h]) => [name, share(h).toFixed(2), (100 * (h.concealed + h.silent) / h.samples).toFixed(2), h.received, h.lost, h.redundant, h.repeats, h.jitter.toFixed(0)]))}

@@ -21,7 +21,7 @@
 // from a share of the viewer's rate. What its transport-wide feedback tells the
 // loss of goes out again unasked (origins.go): requests get lost, too. Where much gets lost without a queue on the
 // way, repeats go out more than once, and at last pictures go out twice
-// (repeats.go); sound goes out with what was before it (red.go). Forward error
+// (repeats.go); sound goes out with what was before it, and twice (red.go). Forward error
 // correction is left out: ULPFEC takes sequence numbers of the pictures' own
 // stream, which a repeat is found by, and Chromium takes FlexFEC only behind a
 // field trial.

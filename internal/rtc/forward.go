@@ -131,7 +131,7 @@ func (sh *shard) sendTogether(g *group, pks []*media.Packet) []*viewer {
 			continue
 		}
 		f := &v.audio.format
-		if f.Codec != pks[0].Codec || f.Framing == sdp.FramingLATM || f.RED != 0 && v.redundancy.on {
+		if f.Codec != pks[0].Codec || f.Framing == sdp.FramingLATM || f.RED != 0 && v.redundancy.on || v.redundancy.twice {
 			sh.others = append(sh.others, v)
 			continue
 		}
@@ -155,7 +155,11 @@ func (sh *shard) sendSound(viewers []*viewer, pk *media.Packet) {
 			continue
 		}
 		payload, pt := sh.soundOf(v, pk, &forms)
+		before := v.audio.packets
 		v.sendAudio(sh.out, pk, payload, pt)
+		if v.redundancy.twice && v.audio.packets != before {
+			sh.sendTwice(v)
+		}
 		sh.began(v)
 		sh.yield(i)
 	}

@@ -19,16 +19,24 @@ const (
 	redUntil = 0.005            // loss, for as long as redCalm
 	redCalm  = 10 * time.Second // losses come back
 	redReach = 2                // packets before
+
+	// twiceFrom is the loss from on which sound goes out twice as well, unless
+	// packets wait on the way: what was before it comes with the packet after,
+	// which players that hold little back have no time for, and not every offer
+	// takes it.
+	twiceFrom = 0.03
 )
 
 // redundancy says whether a viewer gets sound redundantly.
 type redundancy struct {
 	on    bool
+	twice bool
 	lossy int64 // Unix ns of when there was last reason to
 }
 
-// judge decides anew.
-func (r *redundancy) judge(loss float64, now int64) {
+// judge decides anew. queues says that packets wait on the way.
+func (r *redundancy) judge(loss float64, queues bool, now int64) {
+	r.twice = loss >= twiceFrom && !queues
 	switch {
 	case loss > redFrom, r.on && loss > redUntil:
 		r.on, r.lossy = true, now
@@ -82,6 +90,30 @@ func (sh *shard) soundOf(v *viewer, pk *media.Packet, forms *soundForms) (payloa
 	v.totals.red++
 	sh.redundant++
 	return forms.red, f.RED
+}
+
+// sendTwice sends the packet of sound that v was just sent once more, under the
+// same number and the same to the bit: later, where it can be made again, since
+// losses come in bursts, else at once.
+func (sh *shard) sendTwice(v *viewer) {
+	t, out := v.audio, v.audio.next-1
+	if t.format.repeatable() {
+		sh.repeatLater(later{v, t, media.Audio, doubled, out, 1, sh.now + int64(copiesApart)})
+		return
+	}
+	if sh.out.again() {
+		v.repaired(doubled)
+	}
+}
+
+// again has the newest run sent twice, if there is room.
+func (o *outbox) again() bool {
+	n := len(o.runs)
+	if n == 0 || n >= o.limit {
+		return false
+	}
+	o.runs = append(o.runs, o.runs[n-1])
+	return true
 }
 
 // soundForms are what one packet of sound looks like to viewers.

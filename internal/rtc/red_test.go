@@ -54,7 +54,7 @@ func TestRedundantSound(t *testing.T) {
 		}
 	}
 	judge := func(loss float64, at time.Duration) {
-		lossy.redundancy.judge(loss, b.now.Add(at).UnixNano())
+		lossy.redundancy.judge(loss, false, b.now.Add(at).UnixNano())
 	}
 	judge(.02, 0)
 	send(0) // there is nothing before
@@ -104,6 +104,51 @@ func TestRepeatOfRedundantSound(t *testing.T) {
 	}
 	if types[111] != 3 || types[63] != 5 {
 		t.Fatalf("packets by type: %v", types)
+	}
+}
+
+// Where more gets lost and nothing waits, sound goes out twice, the same to the
+// bit, with or without what was before it.
+func TestSoundTwice(t *testing.T) {
+	b := newPacketBench(t, false)
+	red := b.viewer(sdp.Selection{Audio: redOpus()})
+	plain := b.viewer(sdp.Selection{Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus}})
+	viewers, taps := []*viewer{red, plain}, []*tap{tapOf(red), tapOf(plain)}
+	at := time.Duration(0)
+	send := func() (sent uint64) {
+		b.src.write(b.src.sound(at, b.now.Add(at))...)
+		before := b.sh.out.sent.packets
+		b.turn(at)
+		b.sh.repeatDue(b.now.Add(at + copiesApart).UnixNano())
+		b.sh.out.flush()
+		at += soundEvery
+		return b.sh.out.sent.packets - before
+	}
+	for _, v := range viewers {
+		b.sh.join(v, b.now.UnixNano())
+	}
+	for _, tt := range []struct {
+		loss   float64
+		queues bool
+		want   uint64
+	}{{0, false, 2}, {twiceFrom, false, 4}, {.1, true, 2}, {.1, false, 4}} {
+		for _, v := range viewers {
+			v.repairs.queues = tt.queues
+			v.redundancy.judge(tt.loss, tt.queues, b.now.Add(at).UnixNano())
+		}
+		if n := send(); n != tt.want {
+			t.Fatalf("%+v: %d packets are sent", tt, n)
+		}
+		if all := taps[1].taken(); len(all) != 1 {
+			t.Fatalf("%d packets are sealed anew", len(all))
+		}
+		all := taps[0].taken()
+		if twice := tt.want == 4; twice != (len(all) == 2) || twice && (all[0].String() != all[1].String() || !bytes.Equal(all[0].Payload, all[1].Payload)) {
+			t.Fatalf("%+v: %v", tt, all)
+		}
+	}
+	if n := red.totals.repairs[doubled]; n != 2 || plain.totals.repairs[doubled] != 2 {
+		t.Fatalf("%d and %d", n, plain.totals.repairs[doubled])
 	}
 }
 

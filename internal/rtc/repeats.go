@@ -20,7 +20,7 @@ const (
 	told                  // sent again, as the viewer's feedback says that all that was sent of it is lost
 	copied                // one more of what was answered, unasked
 	tail                  // the last of a picture, unasked
-	doubled               // a picture, unasked
+	doubled               // a picture or sound, unasked
 	fates     = iota
 )
 
@@ -229,7 +229,8 @@ func (sh *shard) repeat(l *later, number int64) {
 	if pk == nil || out != number || !known && l.track.given.fresh(out) {
 		return
 	}
-	if v.repairs.spare() && v.repairs.spend(pk, l.kind) && sh.again(v, l.track, l.kind, pk, out, known) {
+	paid := l.kind == media.Audio && l.why == doubled && !v.repairs.queues || v.repairs.spare() && v.repairs.spend(pk, l.kind)
+	if paid && sh.again(v, l.track, l.kind, pk, out, known) {
 		v.repaired(l.why)
 	}
 }

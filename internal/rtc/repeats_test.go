@@ -138,7 +138,7 @@ func TestNoCopiesOverTCP(t *testing.T) {
 		r.missed = 200
 		r.fill(v, now, 0)
 	}
-	v.redundancy.judge(r.loss, now)
+	v.redundancy.judge(r.loss, false, now)
 	if r.spare() || r.doubles || r.copies(3) != 1 || v.redundancy.on {
 		t.Errorf("loss %v, copies %d, doubles %v, redundant sound %v", r.loss, r.copies(3), r.doubles, v.redundancy.on)
 	}

@@ -103,7 +103,7 @@ func (sh *shard) report() {
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
 			v := g.viewers[i]
 			v.repairs.fill(v, now, 0)
-			v.redundancy.judge(v.repairs.loss, now)
+			v.redundancy.judge(v.repairs.loss, v.repairs.queues, now)
 			if g.offset != 0 {
 				v.sendReports(sh.out, now, g.offset)
 			}
