@@ -10,6 +10,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 OUT      ?=
 MINUTES  ?= 30
+MBITS    ?= 2.5
 PPM      ?= 200
 MODE     ?= half-second
 ARGS     ?= --demo
@@ -75,7 +76,7 @@ drift: deps build
 
 # Viewers that come and go.
 churn: deps build
-	node bench/churn.mjs $(MINUTES) $(OUT)
+	node bench/churn.mjs $(MINUTES) $(MBITS) $(OUT)
 
 # Every fuzz target for FUZZTIME each.
 fuzz:

@@ -1,6 +1,6 @@
 // Viewers that come and go for a long time: what stays behind?
 //
-//   node bench/churn.mjs [minutes [file]]    30 and bench/churn.md by default
+//   node bench/churn.mjs [minutes [Mbit/s [file]]]    30, 2.5 and bench/churn.md by default
 //
 // 500 viewers at a time, 20 joins per second; a tenth leaves without a word. Each
 // packet is opened, and each picture compared with what was published.
@@ -12,15 +12,15 @@ import { load, machine } from './lib/machine.mjs';
 import { table } from './lib/numbers.mjs';
 import { listOf, tool } from './lib/tool.mjs';
 
-const minutes = Number(process.argv[2] || 30);
+const minutes = Number(process.argv[2] || 30), mbits = Number(process.argv[3] || 2.5);
 const viewers = 500, rate = 20; // per second
 const flat = 1.05; // the last third's memory over the second one's
 
 const began = { at: new Date(), load: load() };
-const { out, err, report } = await tool('churn', '--from', 'whip', '--viewers', String(viewers), '--rate', String(rate),
+const { out, err, report } = await tool('churn', '--from', 'whip', '--viewers', String(viewers), '--rate', String(rate), '--bits', String(mbits * 1e6),
   '--for', `${minutes}m`, '--every', `${Math.max(5, Math.round(minutes * 2))}s`);
 const text = await write();
-await writeFile(process.argv[3] || `${root}bench/churn.md`, text);
+await writeFile(process.argv[4] || `${root}bench/churn.md`, text);
 console.log(text);
 process.exit(0);
 
@@ -42,7 +42,7 @@ async function write() {
   return `# Viewers that come and go
 
 Made by \`make churn\`, at ${began.at.toISOString().slice(0, 16).replace('T', ' ')} UTC, of commit ${(await says('git', '-C', root, 'describe', '--always', '--dirty')) ?? 'unknown'}; ${minutes} minutes.
-\`millrace bench churn\`: ${viewers} viewers of 1080p30 of 2.5 Mbit/s and sound over WebRTC, ${rate} joins per second, and as many leave, a tenth of them
+\`millrace bench churn\`: ${viewers} viewers of 1080p30 of ${mbits} Mbit/s and sound over WebRTC, ${rate} joins per second, and as many leave, a tenth of them
 without a word. Each packet is opened, and each picture compared with what was published by WHIP. The server has one processor; the tool, which
 encrypts for its publisher and decrypts for all viewers, has the other.
 

@@ -15,6 +15,7 @@ type benchChurn struct {
 	For     time.Duration `default:"1m" help:"For how long."`
 	Every   time.Duration `default:"10s" help:"How often a row is printed."`
 	Vanish  float64       `default:"0.1" help:"Share of the viewers that leave without a word."`
+	Bits    int           `default:"2500000" help:"Bits per second of the pictures that are published."`
 	Verify  bool          `default:"true" negatable:"" help:"Open every packet, and compare the pictures with what was published."`
 }
 
@@ -26,6 +27,7 @@ func (c *benchChurn) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	stage.Picture = load.FullHDAt(c.Bits)
 	var r load.ChurnResult
 	load.ChurnHeader(s.out)
 	if err := stage.With(ctx, func(ctx context.Context, st *load.Stage) (err error) {

@@ -18,6 +18,13 @@ type Picture struct {
 // FullHD is 1080p30 at 2.5 Mbit/s with a key frame every two seconds.
 var FullHD = Picture{Rate: 30, Bits: 2_500_000, GOP: 2 * time.Second, KeySize: 90_000}
 
+// FullHDAt is FullHD at another bit rate, of the same proportions.
+func FullHDAt(bits int) Picture {
+	p := FullHD
+	p.Bits, p.KeySize = bits, int(int64(p.KeySize)*int64(bits)/int64(p.Bits))
+	return p
+}
+
 // Parameter sets of a 1920x1080 constrained baseline stream.
 var (
 	sps = []byte{0x67, 0x42, 0xc0, 0x28, 0xd9, 0x00, 0x78, 0x02, 0x27, 0xe5, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xf0, 0x3c, 0x60, 0xc9, 0x20}

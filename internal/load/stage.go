@@ -20,6 +20,7 @@ type Stage struct {
 	Play    []string // what to play there
 	PID     int      // of that server; 0: its cost is not measured
 	Over    string   // how a server of our own is played from: "flv", "rtmp", or WebRTC
+	Picture Picture  // what is published; none: FullHD
 	Streams int      // on a server of our own; 0 is 1
 	Args    []string // more of its command line
 
@@ -49,11 +50,14 @@ func (s Stage) With(ctx context.Context, f func(ctx context.Context, s *Stage) e
 	if len(s.Publish) == 0 {
 		return f(ctx, &s)
 	}
+	if s.Picture == (Picture{}) {
+		s.Picture = FullHD
+	}
 	publishing, stop := context.WithCancelCause(ctx)
 	published := make(chan error, len(s.Publish))
 	for _, to := range s.Publish {
 		go func() {
-			perr := Publish(publishing, to, Source{Picture: FullHD})
+			perr := Publish(publishing, to, Source{Picture: s.Picture})
 			stop(fmt.Errorf("the publisher ended: %w", perr)) // nothing is left to measure
 			published <- perr
 		}()
