@@ -135,27 +135,6 @@ func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*l
 	return r, mode, nil
 }
 
-// Fetch admits that a stream comes from another server. The error is a
-// *catalog.Denied.
-func (a *Admit) Fetch(n live.Name) error {
-	snapshot := a.snapshot()
-	domain := snapshot.Domain(n.Domain)
-	switch {
-	case domain == nil || domain.Role != catalog.Streaming:
-		return denied(reason.UnknownDomain, "%s is no streaming domain here", quote(n.Domain))
-	case domain.Status == catalog.Offline:
-		return denied(reason.DomainOffline, "domain %s is offline", domain.Name)
-	case domain.Mode == catalog.HalfSecond:
-		return denied(reason.Mode, "this domain is in half-second mode: its streams come by WHIP or ARTC, not from an origin")
-	}
-	for _, ingest := range snapshot.Of(domain.Name) {
-		if b := snapshot.Blocked(ingest.Name, n.App, n.Stream, a.now()); b != nil {
-			return denied(reason.Forbidden, "this stream is forbidden until %s", b.Until.UTC().Format(time.RFC3339))
-		}
-	}
-	return nil
-}
-
 // enter makes the checks that publishers and readers have in common: first what
 // costs nothing, last the signature.
 func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role) (*catalog.Domain, error) {

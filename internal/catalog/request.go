@@ -43,6 +43,9 @@ type Request struct {
 	Referer string
 	// RemoteAddr is the client's address, with or without a port.
 	RemoteAddr string
+	// Pulled says of a publisher that it is not a client: this node fetches the
+	// stream from another server, whose address RemoteAddr is.
+	Pulled bool
 }
 
 // Denied is a refusal with its reason. Rooms translate it into their

@@ -109,10 +109,14 @@ func New(ctx context.Context, c Config) (*Room, error) {
 
 // Published implements admit.Witness.
 func (r *Room) Published(p *live.Publisher, domain *catalog.Domain, q catalog.Request) {
+	ended := func() { r.Leave(domain.Name, q.App, q.Stream) }
+	if q.Pulled {
+		ended = nil // it has taken no place
+	}
 	r.List(p, Publication{
 		Domain: domain.Name, Main: domain.Main, App: q.App, Stream: q.Stream, Protocol: string(q.Protocol),
-		Client: q.RemoteAddr, Query: q.Query,
-	}, func() { r.Leave(domain.Name, q.App, q.Stream) })
+		Client: q.RemoteAddr, Query: q.Query, Pulled: q.Pulled,
+	}, ended)
 }
 
 // List has a publisher in the lists until its end, then calls ended, which may be
@@ -192,7 +196,7 @@ func (r *Room) Actions(f func(*Action) bool) []Action {
 // Note writes down that something was done to a stream.
 func (r *Room) Note(a Action) {
 	a.At = r.config.Now().UTC()
-	for _, o := range r.Online(func(p *Publication) bool { return p.Domain == a.Domain && p.App == a.App && p.Stream == a.Stream }) {
+	for _, o := range r.Online(r.of(a.Domain, a.App, a.Stream)) {
 		a.Client = o.Client
 	}
 	r.actions.Add(a)
@@ -201,14 +205,23 @@ func (r *Room) Note(a Action) {
 // Kick ends the publisher of a stream, which may come back, and says whether there
 // was one.
 func (r *Room) Kick(domain, app, stream string) bool {
-	return r.end((*live.Publisher).Kick, func(v *Publication) bool { return v.Domain == domain && v.App == app && v.Stream == stream }) > 0
+	return r.end((*live.Publisher).Kick, r.of(domain, app, stream)) > 0
+}
+
+// of says which publications an ingest domain's stream is: what is pulled belongs
+// to each ingest domain of its streaming domain.
+func (r *Room) of(domain, app, stream string) func(*Publication) bool {
+	d := r.config.Snapshot().Domain(domain)
+	return func(v *Publication) bool {
+		mine := v.Domain == domain || v.Pulled && d != nil && d.Main == v.Main
+		return mine && v.App == app && v.Stream == stream
+	}
 }
 
 // Cut ends at once the streams that the catalog forbids now, their viewers too.
 // Run does the same for changes of the catalog by whomever, a little later.
 func (r *Room) Cut() {
-	s, now := r.config.Snapshot(), r.config.Now()
-	r.end((*live.Publisher).Forbid, func(v *Publication) bool { return s.Blocked(v.Domain, v.App, v.Stream, now) != nil })
+	r.end((*live.Publisher).Forbid, forbidden(r.config.Snapshot(), r.config.Now()))
 }
 
 // end ends the publishers that f is true for.
@@ -261,5 +274,21 @@ func (r *Room) cut(ctx context.Context) {
 		}
 		seen = s
 		r.Cut()
+	}
+}
+
+// forbidden says which publications a snapshot forbids.
+func forbidden(s *catalog.Snapshot, now time.Time) func(*Publication) bool {
+	domains := map[string][]*catalog.Domain{} // by streaming domain, of what is pulled
+	return func(v *Publication) bool {
+		if !v.Pulled {
+			return s.Blocked(v.Domain, v.App, v.Stream, now) != nil
+		}
+		all, known := domains[v.Main]
+		if !known {
+			all = s.Of(v.Main)
+			domains[v.Main] = all
+		}
+		return slices.ContainsFunc(all, func(d *catalog.Domain) bool { return s.Blocked(d.Name, v.App, v.Stream, now) != nil })
 	}
 }

@@ -241,3 +241,52 @@ func TestPlaces(t *testing.T) {
 		}
 	})
 }
+
+// TestPulled wants what comes from another server listed as any publisher, and each
+// ingest domain of its streaming domain to have a say.
+func TestPulled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t)
+		defer w.run(t)()
+		pull := func() *live.Publisher {
+			t.Helper()
+			name := live.Name{Domain: "play.test", App: "live", Stream: "a"}
+			if err := w.door.Fetch(name); err != nil {
+				t.Fatal(err)
+			}
+			p, err := w.hub.Publish(name, "pull-srt", "origin.test:1105")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.door.Fetched(p, catalog.SRT, "origin.test:1105")
+			return p
+		}
+		p := pull()
+		if list := w.room.Online(all); len(list) != 1 || !list[0].Pulled || list[0].Domain != "other.test" || list[0].Main != "play.test" ||
+			list[0].Protocol != "srt" || list[0].Client != "origin.test:1105" {
+			t.Fatalf("online: %+v", list)
+		}
+		if !w.room.Kick("push.test", "live", "a") || p.Err() != live.ErrKicked {
+			t.Error("not kicked by another ingest domain")
+		}
+		p = pull()
+		if err := w.catalog.BlockStream(t.Context(), "test", "push.test", "live", "a", time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		<-p.Done()
+		if err := w.door.Fetch(p.Name()); err == nil {
+			t.Error("fetched again")
+		}
+		p, err := w.hub.Publish(p.Name(), "pull-srt", "") // as if it had been admitted just before
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.door.Fetched(p, catalog.SRT, ""); p.Err() != live.ErrKicked {
+			t.Error("not kicked by the second look")
+		}
+		synctest.Wait()
+		if h := w.room.History(all); len(h) != 2 || h[0].Reason != reason.Kicked || h[0].Ended.IsZero() {
+			t.Errorf("history: %+v", h)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"millrace/internal/config"
 	"millrace/internal/control"
 )
 
@@ -47,5 +48,32 @@ func TestForbiddenIsCutOverEachProtocol(t *testing.T) {
 		if p.Reason != "kicked" || p.Ended.IsZero() || p.Domain != "push.localhost" {
 			t.Errorf("history: %+v", p)
 		}
+	}
+}
+
+// A stream that comes from another server is listed, told of, and forbidden as one
+// that is published here.
+func TestPulledIsForbidden(t *testing.T) {
+	t.Parallel()
+	origin := open(t)
+	ffmpeg(t, origin.rtmpURL("/live/s"))
+	origin.live(t, "s")
+	n := serveNode(t, func(c *config.Config) {
+		c.NoAuth, c.RelayAllow = true, loopback
+		c.Pull = config.Pulls{{Stream: "live/s", Always: true, From: []string{origin.rtmpURL("/live/s")}}}
+	})
+	n.live(t, "s")
+	online := func() []control.Online { return n.control.Online(func(*control.Publication) bool { return true }) }
+	list := online()
+	if len(list) != 1 || !list[0].Pulled || list[0].Protocol != "rtmp" || list[0].Client != origin.open.rtmp.Addr().String() || list[0].Video == nil {
+		t.Fatalf("online: %+v", list)
+	}
+	if err := n.catalog.BlockStream(t.Context(), "test", list[0].Domain, "live", "s", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	n.awaitLog(t, "pull closed", "reason=kicked")
+	await(t, "the stream's end", func() bool { return len(online()) == 0 && len(n.hub.Stats()) == 0 })
+	if res, body := ask(t, http.MethodGet, n.url("/live/s.flv"), "", ""); res.StatusCode != http.StatusForbidden || !strings.Contains(body, `"forbidden"`) {
+		t.Errorf("asked for: %s %s", res.Status, body)
 	}
 }

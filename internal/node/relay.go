@@ -14,7 +14,7 @@ import (
 func (n *node) relay(door *admit.Admit) {
 	guard := relay.NewGuard(n.cfg.RelayAllow)
 	n.web = relay.NewWeb(guard)
-	cfg := relay.Config{Guard: guard, Admit: door.Fetch, Ways: n.ways(guard)}
+	cfg := relay.Config{Guard: guard, Admit: door.Fetch, Fetched: door.Fetched, Ways: n.ways(guard)}
 	for _, r := range n.cfg.Pull {
 		cfg.Pulls = append(cfg.Pulls, relay.Pull{Domain: n.relayDomain(r.Domain), Stream: r.Stream, From: r.From, Always: r.Always})
 	}

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"millrace/internal/catalog"
 	"millrace/internal/live"
 )
 
@@ -15,6 +16,9 @@ type Config struct {
 	Guard  *Guard
 	// Admit says whether a stream may be pulled; its error is a *catalog.Denied.
 	Admit func(n live.Name) error
+	// Fetched is told of each publisher that a pull becomes, with the source's
+	// protocol and address; nil: nobody is. It may not block.
+	Fetched func(p *live.Publisher, protocol catalog.Protocol, remote string)
 	// MaxPulls is how many pulls may run at a time. 500.
 	MaxPulls int
 	// OpenTimeout is how long a source may take until its first frame, and a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,7 @@ func (s *fetch) run(ctx context.Context) error {
 	proto, peer := place(s.url)
 	began := time.Now()
 	err := bare(s.relay(ctx, proto, peer))
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(err, live.ErrKicked) {
 		err = errUnread // or the node stops, which ends what is read
 	}
 	why := reasonOf(err)
@@ -77,10 +78,16 @@ func (s *fetch) relay(ctx context.Context, proto, peer string) error {
 	}
 	why := reason.ClosedByPeer
 	defer func() { pub.Close(why) }()
+	if tell := p.config.Fetched; tell != nil {
+		tell(pub, protocol(s.url), peer)
+	}
+	defer watch.follow(pub)()
 	p.metrics.pulls.Inc()
 	defer p.metrics.pulls.Dec()
 	in := intake.New(pub, p.metrics.drop)
-	for begun := time.Now(); err == nil; f, err = origin.Next() {
+	begun := time.Now()
+	haste := haste{began: begun}
+	for ; err == nil; f, err = origin.Next() {
 		watch.until(p.config.IdleTimeout, errIdle)
 		s.frames++
 		s.bytes += uint64(len(f.Data))
@@ -90,12 +97,20 @@ func (s *fetch) relay(ctx context.Context, proto, peer string) error {
 				pub.Describe(about)
 			}
 		}
-		if err = in.Write(f, time.Now()); err != nil {
+		now := time.Now()
+		if haste.tooFast(f, now) {
+			err = errFast
+			break
+		}
+		if err = in.Write(f, now); err != nil {
 			break
 		}
 		s.lasted = time.Since(begun)
 	}
 	err = watch.explain(err)
+	if errors.Is(pub.Err(), live.ErrKicked) {
+		err = pub.Err() // which ends the readers, too
+	}
 	why = reasonOf(err)
 	return err
 }
@@ -131,6 +146,21 @@ func (w *watch) until(d time.Duration, late error) {
 func (w *watch) close(why error) {
 	w.cause.CompareAndSwap(nil, &why)
 	_ = w.origin.Close()
+}
+
+// follow closes the origin when the right to publish ends. What it returns ends
+// that.
+func (w *watch) follow(pub *live.Publisher) (end func()) {
+	over := make(chan struct{})
+	var following sync.WaitGroup
+	following.Go(func() {
+		select {
+		case <-pub.Done():
+			w.close(pub.Err())
+		case <-over:
+		}
+	})
+	return func() { close(over); following.Wait() }
 }
 
 func (w *watch) end() {

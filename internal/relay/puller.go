@@ -85,10 +85,13 @@ func (p *Puller) supply(ctx context.Context, n live.Name, sources []string) erro
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if errors.Is(last, live.ErrTaken) || errors.Is(last, live.ErrReplaced) {
+			switch {
+			case errors.Is(last, live.ErrTaken), errors.Is(last, live.ErrReplaced):
 				return fmt.Errorf("pull %s: %w", n, last)
+			case errors.Is(last, live.ErrKicked): // by the operator: no other source may have it either
+				return fmt.Errorf("pull %s: %w", n, live.ErrEnded)
 			}
-			if s.frames > 0 {
+			if s.frames > 0 && !errors.Is(last, errFast) { // else it had the stream from here
 				had = time.Now()
 				pauses.lasted(s.lasted)
 			}
@@ -111,6 +114,15 @@ func (p *Puller) supply(ctx context.Context, n live.Name, sources []string) erro
 // nothing about where the sources are.
 func refusal(err error) error {
 	why := reasonOf(err)
+	switch why {
+	case reason.NotFound, reason.Refused, reason.Unreachable, reason.Timeout, reason.PrivateAddress, reason.Codec:
+	case reason.IdleTimeout:
+		why = reason.Timeout
+	case reason.HandshakeFailed, reason.PeerGone:
+		why = reason.Unreachable
+	default: // it says what nobody understands, or nothing
+		why = reason.Refused
+	}
 	detail := "the stream cannot be fetched from its origin: " + string(why)
 	if why == reason.NotFound {
 		detail = "its origin does not have the stream"

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -80,6 +81,7 @@ var (
 	errLate    = errors.New("it took too long to open")
 	errGoodbye = errors.New("the target has ended the connection")
 	errUnread  = errors.New("nobody watches any more")
+	errFast    = errors.New("it sends faster than the media lasts: it has the stream from here")
 )
 
 // reasonOf is the word for why a connection to another server ended or did not
@@ -90,6 +92,9 @@ func reasonOf(err error) reason.Reason {
 	var alien *ts.CodecError
 	var dialed *net.OpError
 	var lookup *net.DNSError
+	var untrusted *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var foreignTLS tls.RecordHeaderError
 	switch {
 	case errors.Is(err, ErrPrivate):
 		return reason.PrivateAddress
@@ -105,8 +110,10 @@ func reasonOf(err error) reason.Reason {
 		return reason.Unreachable
 	case errors.Is(err, errLate), errors.Is(err, os.ErrDeadlineExceeded):
 		return reason.Timeout
-	case errors.Is(err, flv.ErrTag), errors.Is(err, flv.ErrSignature):
+	case errors.Is(err, flv.ErrTag), errors.Is(err, flv.ErrSignature), errors.Is(err, errFast):
 		return reason.Protocol
+	case errors.As(err, &untrusted), errors.As(err, &alert), errors.As(err, &foreignTLS):
+		return reason.HandshakeFailed
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &dialed), errors.Is(err, net.ErrClosed):
 		return reason.PeerGone
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/flv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -212,4 +214,123 @@ func TestSlowTarget(t *testing.T) {
 		}
 		hub.Close()
 	})
+}
+
+// TestKicked wants a pull that is kicked to end without asking its other sources,
+// and to be told of before.
+func TestKicked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		hub, p, m := fetching(func(context.Context, string) (Origin, error) {
+			asked++
+			return &source{left: 10, leave: make(chan struct{})}, nil
+		}, "rtmp://a.test/x/y", "rtmp://b.test/x/y")
+		defer hub.Close()
+		var pub *live.Publisher
+		p.config.Fetched = func(pulled *live.Publisher, protocol catalog.Protocol, remote string) {
+			if pub = pulled; protocol != catalog.RTMP || remote != "a.test" {
+				t.Errorf("told of %s from %s", protocol, remote)
+			}
+		}
+		r, err := hub.Subscribe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		began := time.Now()
+		pub.Kick()
+		<-r.Ended()
+		if !errors.Is(r.Err(), live.ErrEnded) || asked != 1 || time.Since(began) > 0 {
+			t.Errorf("ended by %v after %v, %d sources asked", r.Err(), time.Since(began), asked)
+		}
+		if n := value(t, m.pullsClosed.WithLabelValues("rtmp", string(reason.Kicked))); n != 1 {
+			t.Errorf("%v ends counted", n)
+		}
+	})
+}
+
+// echo is an Origin that has the stream from here.
+type echo struct {
+	*live.Reader
+	leave context.CancelFunc
+	ctx   func() context.Context
+}
+
+func newEcho(r *live.Reader) *echo {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &echo{r, cancel, func() context.Context { return ctx }}
+}
+
+func (e *echo) Next() (*media.Frame, error) {
+	f, err := e.Reader.Next(e.ctx())
+	if err != nil {
+		return nil, err
+	}
+	again := *f
+	return &again, nil
+}
+func (e *echo) Promised() (video, audio, known bool) { return true, false, true }
+func (e *echo) Close() error                         { e.leave(); e.Reader.Close(); return nil }
+
+// TestOwnStream has a node that fetches a stream from itself, at first and after
+// another source was gone: it must end.
+func TestOwnStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hub *live.Hub
+		real := 0
+		hub, _, m := fetching(func(ctx context.Context, url string) (Origin, error) {
+			if url == "rtmp://a/x/y" && real > 0 {
+				real--
+				return &source{left: 50, ends: true, leave: make(chan struct{})}, nil
+			} else if url == "rtmp://a/x/y" {
+				return nil, &failure{reason.NotFound, errors.New("no")}
+			}
+			r, err := hub.Subscribe(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			return newEcho(r), nil
+		}, "rtmp://a/x/y", "rtmp://self/live/s")
+		defer hub.Close()
+		began := time.Now()
+		_, err := hub.Subscribe(t.Context(), name)
+		var denied *catalog.Denied
+		if took := time.Since(began); !errors.As(err, &denied) || denied.Reason != reason.Timeout || took > 20*time.Second {
+			t.Errorf("at first: %v after %v", err, took)
+		}
+		<-time.After(time.Second)
+
+		real = 1
+		r, err := hub.Subscribe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		frames := 0
+		for began = time.Now(); ; frames++ {
+			if _, err = r.Next(t.Context()); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, live.ErrEnded) || frames > 20_000 || time.Since(began) > 5*time.Minute {
+			t.Errorf("ended by %v after %d frames and %v", err, frames, time.Since(began))
+		}
+		if n := value(t, m.pullsClosed.WithLabelValues("rtmp", string(reason.Protocol))); n == 0 {
+			t.Error("no end is counted")
+		}
+	})
+}
+
+// TestRefusals wants viewers told what is not their node's fault as such.
+func TestRefusals(t *testing.T) {
+	for err, want := range map[error]reason.Reason{
+		&failure{reason.NotFound, io.EOF}: reason.NotFound, errIdle: reason.Timeout, errLate: reason.Timeout, io.EOF: reason.Refused,
+		flv.ErrSignature: reason.Refused, io.ErrUnexpectedEOF: reason.Unreachable, tls.AlertError(42): reason.Unreachable,
+		ErrPrivate: reason.PrivateAddress, errors.New("what"): reason.Refused,
+	} {
+		var denied *catalog.Denied
+		if got := refusal(err); !errors.As(got, &denied) || denied.Reason != want {
+			t.Errorf("%v: %v, want %s", err, got, want)
+		}
+	}
 }

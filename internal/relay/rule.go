@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"millrace/internal/catalog"
 	"millrace/internal/live"
 )
 
@@ -55,4 +56,19 @@ func place(raw string) (scheme, host string) {
 		return "", ""
 	}
 	return u.Scheme, u.Host
+}
+
+// protocol is how a source is played.
+func protocol(raw string) catalog.Protocol {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return ""
+	case u.Scheme == "http" || u.Scheme == "https":
+		if isHLS(u) {
+			return catalog.HLS
+		}
+		return catalog.FLV
+	}
+	return catalog.Protocol(u.Scheme) // rtmp, rtmps, srt
 }
