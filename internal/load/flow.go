@@ -75,11 +75,10 @@ func (f *flow) request(u *url.URL) error {
 		return err
 	}
 	in := bufio.NewReader(f.conn)
-	res, err := http.ReadResponse(in, req)
+	res, err := http.ReadResponse(in, req) //nolint:bodyclose // it would read to the end; what follows is read from conn
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close() //nolint:errcheck // not read from
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("refused: %s", res.Status)
 	}
