@@ -154,7 +154,7 @@ func (s *Server) open(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return openSocket(ctx, w, r, s.config.WriteTimeout, leave)
 	}
 	if r.ProtoMajor == 1 {
-		if o, err := openConn(ctx, w, r, s.config.WriteTimeout); err == nil {
+		if o, err := openConn(ctx, w, r, s.config.WriteTimeout, leave); err == nil {
 			return o, nil
 		}
 	}

@@ -56,7 +56,7 @@ const many = 200 // heavy frames: 20 MB, 20 s
 // TestSlowViewerIsSkipped lets one viewer read nothing while 20 s of media are
 // published, and another read all of it.
 func TestSlowViewerIsSkipped(t *testing.T) {
-	s := newStage(t, stageOptions{})
+	s := newStage(t, stageOptions{config: httplive.Config{WriteTimeout: 10 * time.Minute, Patience: 10 * time.Minute}})
 	video, _ := tracks(frames(t))
 	p := s.publish(t, video, nil)
 	write(t, p, heavy(video, 0))
