@@ -15,6 +15,7 @@ import (
 	"millrace/internal/catalog"
 	"millrace/internal/journal"
 	"millrace/internal/live"
+	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
@@ -56,13 +57,15 @@ type Delivery struct {
 	Result Result    `json:"result,omitempty"`
 	// Answer is the last status, or why there was none.
 	Answer string `json:"answer,omitempty"`
+	// Mark is that of the publisher's presence, see mark.
+	Mark string `json:"mark,omitempty"`
 }
 
 // Config is what a Room works with.
 type Config struct {
 	Snapshot func() *catalog.Snapshot
-	// Store is where the queue is kept.
-	Store catalog.Store
+	// Store is where the queue is kept, and Online who is there.
+	Store, Online catalog.Store
 	// Node is this node's name, in callbacks.
 	Node string
 	// Private lets callbacks go to loopback and private addresses.
@@ -83,9 +86,11 @@ type Room struct {
 	closed bool
 	begin  func(domain string) // starts the work on a line; nil before Run
 	lines  map[string][]uint64 // what waits, by ingest domain; a key has a goroutine
+	marked int64               // the newest mark
 }
 
-// New opens the queue.
+// New opens the queue. Publishers that were told of and whose end nobody has seen,
+// because the node died, are told to be gone.
 func New(ctx context.Context, c Config) (*Room, error) {
 	r := &Room{config: c, stop: make(chan struct{}), lines: map[string][]uint64{}, sender: newSender(c.Private)}
 	var err error
@@ -93,7 +98,7 @@ func New(ctx context.Context, c Config) (*Room, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open callbacks: %w", err)
 	}
-	return r, nil
+	return r, r.recover(ctx)
 }
 
 // Published implements admit.Witness.
@@ -123,36 +128,46 @@ func (r *Room) follow(p *live.Publisher, domain string, q catalog.Request) {
 	if p.Err() != nil {
 		return
 	}
-	r.tell("publish", p, domain, q)
+	at := presence{Domain: domain, App: q.App, Stream: q.Stream, Client: q.RemoteAddr, Query: q.Query}
+	mark := r.mark(at)
+	video, _ := p.Tracks()
+	r.tell("publish", at, mark, video)
 	select {
 	case <-p.Done():
 	case <-r.stop:
 	}
-	r.tell("publish_done", p, domain, q)
+	if !r.tell("publish_done", at, mark, nil) {
+		r.unmark(mark)
+	}
 }
 
-// tell puts a callback into the queue, by what the catalog says now.
-func (r *Room) tell(event string, p *live.Publisher, domain string, q catalog.Request) {
-	d := r.config.Snapshot().Domain(domain)
+// tell puts a callback into the queue, by what the catalog says now, and says
+// whether it will be tried.
+func (r *Room) tell(event string, at presence, mark string, video *media.Track) bool {
+	d := r.config.Snapshot().Domain(at.Domain)
 	if d == nil || d.Callbacks == nil || d.Callbacks.URL == "" {
-		return
+		return false
 	}
 	now := r.config.Now()
-	v := Delivery{Event: event, Domain: domain, App: q.App, Stream: q.Stream, URL: d.Callbacks.URL, Began: now.UTC()}
-	v.Query = query(event, p, domain, q, r.config.Node, now)
+	v := Delivery{
+		Event: event, Domain: at.Domain, App: at.App, Stream: at.Stream, URL: d.Callbacks.URL, Began: now.UTC(), Mark: mark,
+		Query: query(event, at, r.config.Node, video, now),
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.lines[domain]) >= waiting {
+	if len(r.lines[at.Domain]) >= waiting {
 		v.Result, v.Answer = Failed, string(reason.QueueFull)
 		r.queue.Add(v)
-		r.config.Log.Warn("callback dropped", "domain", domain, "event", event, "reason", string(reason.QueueFull))
-		return
+		r.config.Log.Warn("callback dropped", "domain", at.Domain, "event", event, "reason", string(reason.QueueFull))
+		return false
 	}
-	r.line(domain, r.queue.Add(v))
+	r.line(at.Domain, r.queue.Add(v))
+	return true
 }
 
-// query is what a callback says, in the documented order.
-func query(event string, p *live.Publisher, domain string, q catalog.Request, node string, now time.Time) string {
+// query is what a callback says, in the documented order; the size of the
+// pictures comes with the first one of a publisher alone.
+func query(event string, at presence, node string, video *media.Track, now time.Time) string {
 	var b strings.Builder
 	add := func(name, value string) {
 		if b.Len() > 0 {
@@ -160,19 +175,19 @@ func query(event string, p *live.Publisher, domain string, q catalog.Request, no
 		}
 		b.WriteString(name + "=" + url.QueryEscape(value))
 	}
-	ip, _, err := net.SplitHostPort(q.RemoteAddr)
+	ip, _, err := net.SplitHostPort(at.Client)
 	if err != nil {
-		ip = q.RemoteAddr
+		ip = at.Client
 	}
 	add("action", event)
 	add("ip", ip)
-	add("id", q.Stream)
-	add("app", domain)
-	add("appname", q.App)
+	add("id", at.Stream)
+	add("app", at.Domain)
+	add("appname", at.App)
 	add("time", strconv.FormatInt(now.Unix(), 10))
-	add("usrargs", q.Query)
+	add("usrargs", at.Query)
 	add("node", node)
-	if video, _ := p.Tracks(); video != nil && video.Height > 0 {
+	if video != nil && video.Height > 0 {
 		add("height", strconv.Itoa(video.Height))
 		add("width", strconv.Itoa(video.Width))
 	}

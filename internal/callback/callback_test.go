@@ -2,13 +2,18 @@ package callback
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -47,6 +52,7 @@ func TestPublicAddresses(t *testing.T) {
 // world is a server that is told, and what tells it.
 type world struct {
 	store  catalog.Store
+	online catalog.Store
 	domain catalog.Domain
 	hub    *live.Hub
 	told   chan url.Values
@@ -55,7 +61,7 @@ type world struct {
 
 func begin(t *testing.T) *world {
 	t.Helper()
-	w := &world{store: mem.New(), hub: live.NewHub(live.Options{}), told: make(chan url.Values, 100), status: make(chan int, 100)}
+	w := &world{store: mem.New(), online: mem.New(), hub: live.NewHub(live.Options{}), told: make(chan url.Values, 100), status: make(chan int, 100)}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
 		select { // before anybody hears of the request: the next one's is not for this one
@@ -87,7 +93,7 @@ func (w *world) snapshot() *catalog.Snapshot {
 
 func (w *world) open(t *testing.T, private bool) *Room {
 	t.Helper()
-	r, err := New(t.Context(), Config{Snapshot: w.snapshot, Store: w.store, Node: "node-1", Private: private, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	r, err := New(t.Context(), Config{Snapshot: w.snapshot, Store: w.store, Online: w.online, Node: "node-1", Private: private, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +152,7 @@ func (w *world) awaitResult(t *testing.T, r *Room, n int) []Delivery {
 }
 
 func TestPublishers(t *testing.T) {
+	t.Parallel()
 	w := begin(t)
 	r := w.open(t, true)
 	defer run(t, r)()
@@ -166,6 +173,7 @@ func TestPublishers(t *testing.T) {
 
 // What was not delivered when the node stopped is delivered by the next one.
 func TestQueueSurvives(t *testing.T) {
+	t.Parallel()
 	w := begin(t)
 	first := w.open(t, true)
 	stop := run(t, first)
@@ -185,13 +193,144 @@ func TestQueueSurvives(t *testing.T) {
 }
 
 func TestPrivateAddressesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := begin(t)
 	w.domain.Callbacks.URL = strings.Replace(w.domain.Callbacks.URL, "127.0.0.1", "localhost", 1) // its address is seen when it is dialed
 	r := w.open(t, false)
 	defer run(t, r)()
 	w.publish(t, r, "s")
 	all := w.awaitResult(t, r, 1)
+	if strings.Contains(all[0].Answer, "auth_key") {
+		t.Errorf("an answer holds a token: %s", all[0].Answer)
+	}
 	if all[0].Result != Failed || !strings.Contains(all[0].Answer, "private") || all[0].Tries != 1 || len(w.told) != 0 {
 		t.Errorf("%+v, %d requests came", all, len(w.told))
 	}
+}
+
+// A node that died has seen no end of its publishers; the next one tells of it,
+// after what waited, and once.
+func TestPublisherOfANodeThatDied(t *testing.T) {
+	t.Parallel()
+	w := begin(t)
+	first := w.open(t, true)
+	stop := run(t, first)
+	w.publish(t, first, "here")
+	w.hear(t, "publish", "here")
+	gone := w.publish(t, first, "gone")
+	w.hear(t, "publish", "gone")
+	gone.Close(reason.ClosedByPeer)
+	w.hear(t, "publish_done", "gone")
+	w.awaitResult(t, first, 3)
+	w.awaitMarks(t, 1)
+	died := mem.New() // what is on disk at this moment
+	copyStore(t, w.online, died)
+	stop()
+	w.store, w.online = mem.New(), died
+	second := w.open(t, true)
+	third := w.open(t, true) // of the same disk: the one before was killed before it wrote anything
+	for _, r := range []*Room{second, third} {
+		if left := r.Deliveries(func(d *Delivery) bool { return true }); len(left) != 1 || left[0].Event != "publish_done" || left[0].Stream != "here" {
+			t.Fatalf("%+v", left)
+		}
+	}
+	defer run(t, third)()
+	w.hear(t, "publish_done", "here")
+	w.awaitResult(t, third, 1)
+	w.awaitMarks(t, 0)
+}
+
+// Of what a node has left in the queue nothing is told twice, and nothing to
+// domains that want no callbacks any more.
+func TestMarksThatAreLeft(t *testing.T) {
+	t.Parallel()
+	w := begin(t)
+	first := w.open(t, true)
+	stop := run(t, first)
+	w.publish(t, first, "s")
+	w.hear(t, "publish", "s")
+	w.status <- http.StatusServiceUnavailable
+	stop() // its end is in the queue, and the mark is there still
+	if second := w.open(t, true); len(second.Deliveries(func(d *Delivery) bool { return d.Event == "publish_done" })) != 1 {
+		t.Error("told twice")
+	}
+	w.awaitMarks(t, 1)
+	w.domain.Callbacks, w.store = nil, mem.New()
+	if third := w.open(t, true); len(third.Deliveries(func(*Delivery) bool { return true })) != 0 {
+		t.Error("told although nobody wants to know")
+	}
+	w.awaitMarks(t, 0)
+}
+
+func (w *world) awaitMarks(t *testing.T, n int) {
+	t.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		marks, err := w.online.List(t.Context(), markPrefix)
+		if err == nil && len(marks) == n {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d marks, %v; want %d", len(marks), err, n)
+		}
+	}
+}
+
+func copyStore(t *testing.T, from, to catalog.Store) {
+	t.Helper()
+	all, err := from.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if _, err := to.Put(t.Context(), e.Key, e.Value, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A server that takes requests and never answers is given up on after 5 s, six
+// times, a second apart.
+func TestServerThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{store: mem.New(), online: mem.New(), hub: live.NewHub(live.Options{})}
+		defer w.hub.Close()
+		w.domain = catalog.Domain{Name: "push.test", Role: catalog.Ingest, Callbacks: &catalog.Callbacks{URL: "http://silent.test/at"}}
+		r := w.open(t, true)
+		var asked []time.Duration
+		began := time.Now()
+		transport, ok := r.sender.client.Transport.(*http.Transport)
+		if !ok {
+			t.Fatal("another transport")
+		}
+		var servers sync.WaitGroup
+		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			asked = append(asked, time.Since(began))
+			servers.Go(func() { _, _ = io.Copy(io.Discard, server); _ = server.Close() })
+			return client, nil
+		}
+		stop := run(t, r)
+		w.publish(t, r, "s")
+		<-time.After(time.Minute)
+		all := r.Deliveries(func(*Delivery) bool { return true })
+		if len(all) != 1 || all[0].Result != Failed || all[0].Tries != 6 || all[0].Answer != "no answer came within 5s" {
+			t.Errorf("%+v", all)
+		}
+		want := []time.Duration{2, 8, 14, 20, 26, 32}
+		for i := range want {
+			want[i] *= time.Second
+		}
+		if !slices.Equal(asked, want) {
+			t.Errorf("asked after %v, want %v", asked, want)
+		}
+		if d := all[0].Tried.Sub(began); d.Round(time.Second) != 37*time.Second {
+			t.Errorf("given up after %v", d)
+		}
+		stop()
+		servers.Wait()
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,6 +48,9 @@ func (r *Room) deliver(ctx context.Context, id uint64) {
 			r.config.Log.Warn("callback failed", "domain", d.Domain, "event", d.Event, "tries", d.Tries, "err", err)
 		}
 		if d.Result != "" {
+			if d.Event == "publish_done" {
+				r.unmark(d.Mark)
+			}
 			return
 		}
 		t := time.NewTimer(retryAfter)
@@ -112,10 +116,7 @@ func (s *sender) send(ctx context.Context, d Delivery, key string, now time.Time
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		if errors.Is(err, errPrivate) {
-			return errPrivate
-		}
-		return fmt.Errorf("ask: %w", err)
+		return plain(err)
 	}
 	defer res.Body.Close()
 	const enough = 2048 // for the connection to be used again
@@ -124,6 +125,23 @@ func (s *sender) send(ctx context.Context, d Delivery, key string, now time.Time
 		return errors.New(res.Status)
 	}
 	return nil
+}
+
+// errLate says that a server took too long.
+var errLate = fmt.Errorf("no answer came within %v", timeout)
+
+// plain is why a request failed, without its URL: that has a publisher's token.
+func plain(err error) error {
+	var asked *url.Error
+	switch {
+	case errors.Is(err, errPrivate):
+		return errPrivate
+	case errors.As(err, &asked) && asked.Timeout():
+		return errLate
+	case asked != nil:
+		err = asked.Err
+	}
+	return fmt.Errorf("ask: %w", err)
 }
 
 // signature is what says that a callback comes from who knows the key.

@@ -31,6 +31,10 @@ func (n *node) openControl() error {
 	if err != nil {
 		return err
 	}
+	online, err := n.catalog.Store.Bucket(ctx, "online", 0)
+	if err != nil {
+		return err
+	}
 	n.control, err = control.New(ctx, control.Config{
 		Snapshot: n.catalog.Snapshot, History: history, Actions: actions, Most: n.cfg.StreamQuota, Now: time.Now, Log: n.log,
 	})
@@ -42,7 +46,7 @@ func (n *node) openControl() error {
 		host = outsideHost(n.cfg)
 	}
 	n.callback, err = callback.New(ctx, callback.Config{
-		Snapshot: n.catalog.Snapshot, Store: callbacks, Node: host, Private: n.cfg.CallbackPrivate, Now: time.Now, Log: n.log,
+		Snapshot: n.catalog.Snapshot, Store: callbacks, Online: online, Node: host, Private: n.cfg.CallbackPrivate, Now: time.Now, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,19 +12,31 @@ import (
 )
 
 // A publisher that is forbidden is cut over each protocol, and refused after;
-// whoever changed the catalog.
+// whoever changed the catalog. Its viewers end with it: they do not wait.
 func TestForbiddenIsCutOverEachProtocol(t *testing.T) {
 	n := serveNode(t, nil)
 	ffmpeg(t, n.links(t, "rtmp").Publish.RTMP)
 	ffmpeg(t, n.srtURL(t, "srt"))
 	sender(t).join(t, n.links(t, "whip").Publish.WHIP)
-	for _, stream := range []string{"rtmp", "srt", "whip"} {
+	sender(t).publishARTC(t, n.links(t, "artc").Publish.ARTC)
+	all := []string{"rtmp", "srt", "whip", "artc"}
+	for _, stream := range all {
 		n.live(t, stream)
 	}
+	var viewers []*http.Response
+	for _, stream := range all {
+		res, err := http.Get(n.links(t, stream).Play.FLV) //nolint:noctx // closed below
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%v %v", res, err)
+		}
+		defer res.Body.Close()
+		viewers = append(viewers, res)
+	}
+	receiver(t).join(t, n.links(t, "artc").Play.WHEP)
 	online := func(stream string) bool {
 		return len(n.control.Online(func(p *control.Publication) bool { return p.Stream == stream })) > 0
 	}
-	for _, stream := range []string{"rtmp", "srt", "whip"} {
+	for _, stream := range all {
 		if !online(stream) {
 			t.Errorf("%s is not in the list", stream)
 		}
@@ -35,11 +48,18 @@ func TestForbiddenIsCutOverEachProtocol(t *testing.T) {
 		t.Logf("%s was cut after %v", stream, time.Since(began))
 	}
 	for _, s := range n.hub.Stats() {
-		if s.Publishing {
+		if s.Publishing && s.Name.Variant == "" {
 			t.Errorf("%s is published", s.Name)
 		}
 	}
-	await(t, "the sessions' ends", func() bool { return strings.Count(n.log.String(), "reason=kicked") >= 5 })
+	for _, v := range viewers {
+		_, _ = io.Copy(io.Discard, v.Body)
+	}
+	await(t, "the sessions' ends", func() bool { return strings.Count(n.log.String(), "reason=kicked") >= 2*len(all)-1 })
+	await(t, "the viewers' ends", func() bool { return strings.Count(n.log.String(), "reason=forbidden") >= len(viewers)+1 })
+	if strings.Contains(n.log.String(), "reason=stream_ended") {
+		t.Error("somebody waited for a stream that is forbidden")
+	}
 	res, body := ask(t, http.MethodPost, n.links(t, "whip").Publish.WHIP, "application/sdp", captured(t, "whip-n-M.sdp"))
 	if res.StatusCode != http.StatusForbidden || !strings.Contains(body, "forbidden") {
 		t.Errorf("back again: %s %s", res.Status, body)

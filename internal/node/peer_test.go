@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"net"
 	"net/http"
 	"strings"
@@ -99,6 +100,28 @@ func (p *peer) join(t *testing.T, url string) {
 	}
 	p.session, p.etag = at.String(), res.Header.Get("ETag")
 	p.accept(t, body)
+}
+
+// publishARTC publishes by the vendor's exchange.
+func (p *peer) publishARTC(t *testing.T, url string) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{
+		"version": 2, "sdk_version": "0.0.1", "mode": "rtc", "push_stream": url,
+		"jsep": map[string]string{"type": "offer", "sdp": p.offer(t, nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, text := ask(t, http.MethodPost, strings.Replace(url, "artc://", "http://", 1), "", string(body))
+	var answer struct {
+		Code  int                       `json:"code"`
+		Trace string                    `json:"trace_id"`
+		JSEP  webrtc.SessionDescription `json:"jsep"`
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || res.StatusCode != http.StatusOK || answer.Code != 200 || answer.Trace == "" {
+		t.Fatalf("%s: %s: %v", res.Status, text, err)
+	}
+	p.accept(t, answer.JSEP.SDP)
 }
 
 // receiver is a viewer that has asked for both media.

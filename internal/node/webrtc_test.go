@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -47,23 +46,7 @@ func TestARTCToFLV(t *testing.T) {
 	n := serveNode(t, nil)
 	urls := n.links(t, "sdk")
 	from := sender(t)
-	body, err := json.Marshal(map[string]any{
-		"version": 2, "sdk_version": "0.0.1", "mode": "rtc", "push_stream": urls.Publish.ARTC,
-		"jsep": map[string]string{"type": "offer", "sdp": from.offer(t, nil)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, text := ask(t, http.MethodPost, strings.Replace(urls.Publish.ARTC, "artc://", "http://", 1), "", string(body))
-	var answer struct {
-		Code  int                       `json:"code"`
-		Trace string                    `json:"trace_id"`
-		JSEP  webrtc.SessionDescription `json:"jsep"`
-	}
-	if err := json.Unmarshal([]byte(text), &answer); err != nil || res.StatusCode != http.StatusOK || answer.Code != 200 || answer.Trace == "" {
-		t.Fatalf("%s: %s: %v", res.Status, text, err)
-	}
-	from.accept(t, answer.JSEP.SDP)
+	from.publishARTC(t, urls.Publish.ARTC)
 	n.live(t, "sdk")
 	p := ffprobe(t, urls.Play.FLV)
 	names := []string{}
