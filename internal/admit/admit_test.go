@@ -397,3 +397,31 @@ func TestTakeOver(t *testing.T) {
 		})
 	}
 }
+
+// A player that fell back from ARTC may bring the key of that path. What is wrong
+// for both is refused as for the path that it asks for.
+func TestDegradedFromARTC(t *testing.T) {
+	a, hub := open(t)
+	publish(t, hub, "play.localhost")
+	for _, c := range []struct {
+		path, signed string
+		degraded     bool
+		want         reason.Reason
+	}{
+		{"/live/demo.flv", "/live/demo", true, ""},
+		{"/live/demo.m3u8", "/live/demo", true, ""},
+		{"/live/demo.flv", "/live/demo.flv", true, ""},
+		{"/live/demo.flv", "/live/demo", false, reason.Auth},
+		{"/live/demo.flv", "/live/other", true, reason.Auth},
+		{"/live/demo", "/live/demo", true, ""},
+		{"/li.ve/demo", "/li", true, reason.Auth},
+	} {
+		q := catalog.Request{Protocol: catalog.FLV, Host: "localhost", App: "live", Stream: "demo", Path: c.path, Degraded: c.degraded}
+		q.AuthKey = sign.Sign(c.signed, playKey, now, "", "")
+		r, _, err := a.Play(t.Context(), q, "")
+		wantDenied(t, err, c.want, "denied by req auth: invalid md5hash="+q.AuthKey[len(q.AuthKey)-32:])
+		if r != nil {
+			r.Close()
+		}
+	}
+}

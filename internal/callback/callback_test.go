@@ -281,12 +281,12 @@ func (w *world) awaitMarks(t *testing.T, n int) {
 
 func copyStore(t *testing.T, from, to catalog.Store) {
 	t.Helper()
-	all, err := from.List(t.Context(), "")
+	all, err := from.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range all {
-		if _, err := to.Put(t.Context(), e.Key, e.Value, 0); err != nil {
+		if _, err := to.Put(t.Context(), catalog.Write{Key: e.Key, Value: e.Value}); err != nil {
 			t.Fatal(err)
 		}
 	}

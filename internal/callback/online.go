@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"millrace/internal/catalog"
 )
 
 // presence is a publisher that was told of, or is about to be. It is in the store
@@ -35,7 +37,7 @@ func (r *Room) mark(at presence) string {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), markTimeout)
 		defer cancel()
-		_, err = r.config.Online.Put(ctx, key, value, 0)
+		_, err = r.config.Online.Put(ctx, catalog.Write{Key: key, Value: value})
 	}
 	if err != nil {
 		r.config.Log.Warn("publisher is not written down: its end is not told if the node dies", "domain", at.Domain, "err", err)
@@ -53,7 +55,7 @@ func (r *Room) unmark(key string) {
 	defer cancel()
 	e, err := r.config.Online.Get(ctx, key)
 	if err == nil {
-		_, err = r.config.Online.Put(ctx, key, nil, e.Revision)
+		_, err = r.config.Online.Put(ctx, catalog.Write{Key: key, Revision: e.Revision})
 	}
 	if err != nil {
 		r.config.Log.Warn("publisher that is gone stays written down", "mark", key, "err", err)

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"strings"
+
 	"millrace/internal/reason"
 )
 
@@ -37,6 +39,9 @@ type Request struct {
 	Path string
 	// AuthKey is the auth_key argument, "" when there is none.
 	AuthKey string
+	// Degraded says that a player has fallen back from ARTC: its key may be one for
+	// the path without extension.
+	Degraded bool
 	// Query is the URL's query as written, of publishers.
 	Query string
 	// Referer is the header of that name, of protocols over HTTP.
@@ -46,6 +51,24 @@ type Request struct {
 	// Pulled says of a publisher that it is not a client: this node fetches the
 	// stream from another server, whose address RemoteAddr is.
 	Pulled bool
+}
+
+// SetArguments reads what the query of an HTTP request tells admission.
+func (q *Request) SetArguments(query string) {
+	q.AuthKey = Argument(query, "auth_key")
+	q.Degraded = Argument(query, "rts_degrade") == "on"
+}
+
+// Argument returns the first value of an argument as it stands in a query.
+func Argument(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	return ""
 }
 
 // Denied is a refusal with its reason. Rooms translate it into their

@@ -51,7 +51,7 @@ func (s *Server) ServePlaylist(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) playlist(r *http.Request) ([]byte, error) {
-	v, first, err := s.visit(rawArgument(r.URL.RawQuery, sessionArgument), r.PathValue("app"), r.PathValue("stream"))
+	v, first, err := s.visit(catalog.Argument(r.URL.RawQuery, sessionArgument), r.PathValue("app"), r.PathValue("stream"))
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,6 @@ type wish struct {
 	catalog.Request
 	// container is "" where the viewer leaves it to the stream's codec.
 	container container
-	// degraded says that a player fell back from ARTC and may hold a key
-	// that was computed for the path without extension.
-	degraded bool
 	// opus says that the viewer takes Opus.
 	opus bool
 	// apart says that it wants pictures and sound in playlists of their own.
@@ -55,11 +52,11 @@ func parseWish(r *http.Request) (wish, error) {
 	query := r.URL.RawQuery
 	w := wish{Request: catalog.Request{
 		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: rawArgument(query, "auth_key"), Track: rawArgument(query, "track"),
+		AuthKey: catalog.Argument(query, "auth_key"), Track: catalog.Argument(query, "track"),
 	}}
-	w.degraded = rawArgument(query, "rts_degrade") == "on"
-	w.opus = rawArgument(query, audioArgument) == audioOpus
-	w.apart = rawArgument(query, tracksArgument) == tracksApart
+	w.SetArguments(query)
+	w.opus = catalog.Argument(query, audioArgument) == audioOpus
+	w.apart = catalog.Argument(query, tracksArgument) == tracksApart
 	path, found := strings.CutSuffix(w.Path, extension)
 	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !found || !split || strings.Contains(stream, "/") {
@@ -72,7 +69,7 @@ func parseWish(r *http.Request) (wish, error) {
 		w.App, w.Stream = "", "" // not even for a log
 		return w, &catalog.Denied{Reason: reason.BadName, Detail: "the names of app and stream must have 1 to 255 characters"}
 	}
-	switch f := rawArgument(query, formatArgument); f {
+	switch f := catalog.Argument(query, formatArgument); f {
 	case "":
 	case "ts", "fmp4":
 		w.container = container(f)
@@ -86,30 +83,12 @@ func parseWish(r *http.Request) (wish, error) {
 
 func bounded(name string) bool { return name != "" && len(name) <= maxName }
 
-// withoutExtension is the second try of a degraded wish.
-func (w wish) withoutExtension() wish {
-	w.Path = strings.TrimSuffix(w.Path, extension)
-	return w
-}
-
 // rawPath is the path as the client wrote it: what it signed.
 func rawPath(r *http.Request) string {
 	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
 		return path
 	}
 	return r.URL.EscapedPath()
-}
-
-// rawArgument returns the first value of an argument as it stands in the query.
-func rawArgument(query, name string) string {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return value
-		}
-	}
-	return ""
 }
 
 // directives are the delivery directives of a request for a media playlist
@@ -128,7 +107,7 @@ const maxNumber = 1 << 40
 
 func parseDirectives(query string) (directives, error) {
 	d := nothing
-	msn, part := rawArgument(query, "_HLS_msn"), rawArgument(query, "_HLS_part")
+	msn, part := catalog.Argument(query, "_HLS_msn"), catalog.Argument(query, "_HLS_part")
 	if msn != "" {
 		n, err := strconv.ParseUint(msn, 10, 64)
 		if err != nil || n > maxNumber {
@@ -143,7 +122,7 @@ func parseDirectives(query string) (directives, error) {
 		}
 		d.after.part = int(n)
 	}
-	switch rawArgument(query, "_HLS_skip") {
+	switch catalog.Argument(query, "_HLS_skip") {
 	case "":
 	case "YES", "v2":
 		d.skip = true

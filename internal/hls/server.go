@@ -2,7 +2,6 @@ package hls
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -87,7 +86,7 @@ func (s *Server) ServeMultivariant(w http.ResponseWriter, r *http.Request) {
 func (s *Server) welcome(w http.ResponseWriter, r *http.Request, q wish) error {
 	ctx, cancel := context.WithTimeout(r.Context(), s.config.StartTimeout)
 	defer cancel()
-	q, source, err := s.admit(ctx, q)
+	source, err := s.admit(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -136,21 +135,13 @@ func choose(q wish, source *live.Reader) (wish, error) {
 	return q, nil
 }
 
-// admit asks admission, a second time for the path without extension when the
-// player says that it fell back from ARTC. It returns the wish that was granted.
-func (s *Server) admit(ctx context.Context, q wish) (wish, *live.Reader, error) {
+// admit asks admission.
+func (s *Server) admit(ctx context.Context, q wish) (*live.Reader, error) {
 	r, _, err := s.admission.Play(ctx, q.Request, "")
-	var denied *catalog.Denied
-	if q.degraded && errors.As(err, &denied) && denied.Reason == reason.Auth {
-		other := q.withoutExtension()
-		if again, _, failed := s.admission.Play(ctx, other.Request, ""); failed == nil || !errors.As(failed, &denied) {
-			q, r, err = other, again, failed
-		}
-	}
 	if err != nil {
-		return q, nil, fmt.Errorf("admit viewer: %w", err)
+		return nil, fmt.Errorf("admit viewer: %w", err)
 	}
-	return q, r, nil
+	return r, nil
 }
 
 // join gives the viewer a session, with the packager of what it asks for, which

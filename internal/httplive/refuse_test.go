@@ -150,47 +150,6 @@ func TestRequestReachesAdmissionRaw(t *testing.T) {
 	}
 }
 
-func TestDegradedFromARTC(t *testing.T) {
-	for _, c := range []struct {
-		query string
-		good  string // the path that the key is right for
-		want  int
-		asked int
-	}{
-		{"?auth_key=k&rts_degrade=on", "/live/demo", 200, 2},
-		{"?auth_key=k&rts_degrade=on", "/live/demo.flv", 200, 1},
-		{"?auth_key=k&rts_degrade=on", "neither", 403, 2},
-		{"?auth_key=k", "/live/demo", 403, 1},
-	} {
-		asked := make(chan string, 10)
-		var s *stage
-		s = newStage(t, stageOptions{adm: admission(func(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
-			if variant != "" && q.Path == c.good {
-				return nil, "", live.ErrNotFound
-			}
-			asked <- q.Path
-			if q.Path != c.good {
-				return nil, "", &catalog.Denied{Reason: reason.Auth, Detail: "wrong for " + q.Path}
-			}
-			r, err := s.hub.Subscribe(ctx, demo)
-			return r, catalog.SubSecond, err
-		})})
-		all := frames(t)
-		s.publish(t, first(tracks(all)), second(tracks(all)))
-		resp, err := s.client.Get(s.web.URL + "/live/demo.flv" + c.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != c.want || len(asked) != c.asked {
-			t.Errorf("%s: %s after %d questions", c.query, resp.Status, len(asked))
-		}
-		if c.want == 403 && resp.Header.Get("X-Tengine-Error") != "wrong for /live/demo.flv" {
-			t.Errorf("%s: the second refusal was told: %q", c.query, resp.Header.Get("X-Tengine-Error"))
-		}
-	}
-}
-
 func TestUnannouncedStreamTimesOut(t *testing.T) {
 	s := newStage(t, stageOptions{config: httplive.Config{StartTimeout: time.Millisecond}})
 	p, err := s.hub.Publish(demo, "test", "")

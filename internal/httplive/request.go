@@ -22,9 +22,6 @@ const (
 // wish is what a viewer asks for.
 type wish struct {
 	feed.Wish
-	// degraded says that a player fell back from ARTC and may hold a key
-	// that was computed for the path without extension.
-	degraded bool
 }
 
 // parseWish reads the request line and headers. Names are split and bounded
@@ -32,14 +29,14 @@ type wish struct {
 func parseWish(r *http.Request) (wish, error) {
 	w := wish{Wish: feed.Wish{Request: catalog.Request{
 		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: rawArgument(r.URL.RawQuery, "auth_key"), Track: rawArgument(r.URL.RawQuery, "track"),
+		AuthKey: catalog.Argument(r.URL.RawQuery, "auth_key"), Track: catalog.Argument(r.URL.RawQuery, "track"),
 	}}}
 	if wantsWebSocket(r) {
 		w.Protocol = catalog.WSFLV
 	}
-	w.degraded = rawArgument(r.URL.RawQuery, "rts_degrade") == "on"
-	w.Opus = rawArgument(r.URL.RawQuery, audioArgument) == audioOpus
-	w.OnlyArguments(rawArgument(r.URL.RawQuery, "onlyaudio"), rawArgument(r.URL.RawQuery, "onlyvideo"))
+	w.SetArguments(r.URL.RawQuery)
+	w.Opus = catalog.Argument(r.URL.RawQuery, audioArgument) == audioOpus
+	w.OnlyArguments(catalog.Argument(r.URL.RawQuery, "onlyaudio"), catalog.Argument(r.URL.RawQuery, "onlyvideo"))
 	path, found := strings.CutSuffix(w.Path, extension)
 	app, stream, split := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !found || !split || strings.Contains(stream, "/") {
@@ -63,24 +60,6 @@ func rawPath(r *http.Request) string {
 		return path
 	}
 	return r.URL.EscapedPath()
-}
-
-// rawArgument returns the first value of an argument as it stands in the query.
-func rawArgument(query, name string) string {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return value
-		}
-	}
-	return ""
-}
-
-// withoutExtension is the second try of a degraded wish.
-func (w wish) withoutExtension() wish {
-	w.Path = strings.TrimSuffix(w.Path, extension)
-	return w
 }
 
 // wantsWebSocket says whether r asks for an upgrade (RFC 6455 section 4.2.1).

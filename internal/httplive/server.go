@@ -3,7 +3,6 @@ package httplive
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -98,7 +97,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 		return err
 	}
 	defer s.leave(session, cancel)
-	q, source, err := s.admit(ctx, q)
+	source, err := s.admit(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -185,21 +184,13 @@ func (s *Server) leave(session string, cancel context.CancelCauseFunc) {
 	s.running.Done()
 }
 
-// admit asks admission, a second time for the path without extension when the
-// player says that it fell back from ARTC. It returns the wish that was granted.
-func (s *Server) admit(ctx context.Context, q wish) (wish, *live.Reader, error) {
+// admit asks admission.
+func (s *Server) admit(ctx context.Context, q wish) (*live.Reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.StartTimeout)
 	defer cancel()
 	r, _, err := s.admission.Play(ctx, q.Request, "")
-	var denied *catalog.Denied
-	if q.degraded && errors.As(err, &denied) && denied.Reason == reason.Auth {
-		other := q.withoutExtension()
-		if again, _, failed := s.admission.Play(ctx, other.Request, ""); failed == nil || !errors.As(failed, &denied) {
-			q, r, err = other, again, failed
-		}
-	}
 	if err != nil {
-		return q, nil, fmt.Errorf("admit viewer: %w", err)
+		return nil, fmt.Errorf("admit viewer: %w", err)
 	}
-	return q, r, nil
+	return r, nil
 }

@@ -35,6 +35,10 @@ func (n *node) openControl() error {
 	if err != nil {
 		return err
 	}
+	nonces, err := n.catalog.Store.Bucket(ctx, "nonces", 0)
+	if err != nil {
+		return err
+	}
 	n.control, err = control.New(ctx, control.Config{
 		Snapshot: n.catalog.Snapshot, History: history, Actions: actions, Most: n.cfg.StreamQuota, Now: time.Now, Log: n.log,
 	})
@@ -52,11 +56,11 @@ func (n *node) openControl() error {
 		return err
 	}
 	api := openapi.Config{
-		Catalog: n.catalog.Catalog, Streams: n.control, Stats: n.hub.Stats, Deliveries: n.callback.Deliveries, Node: host, Now: time.Now, Log: n.log,
+		Catalog: n.catalog.Catalog, Streams: n.control, Stats: n.hub.Stats, Deliveries: n.callback.Deliveries, Nonces: nonces, Node: host, Now: time.Now, Log: n.log,
 	}
 	if n.open.acme != nil {
 		api.Free = n.open.acme.CertificateOf
 	}
-	n.api = openapi.New(api)
-	return nil
+	n.api, err = openapi.New(ctx, api)
+	return err
 }

@@ -165,6 +165,7 @@ func (n *node) serve(ctx context.Context, ready func()) error {
 	all.Go(func() error { return n.catalog.Run(rooms) })
 	all.Go(func() error { n.control.Run(rooms); return nil })
 	all.Go(func() error { n.callback.Run(rooms); return nil })
+	all.Go(func() error { n.api.Run(rooms); return nil })
 	if n.open.acme != nil {
 		all.Go(func() error { n.open.acme.Run(rooms); return nil })
 	}

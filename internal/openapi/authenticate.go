@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -55,6 +56,18 @@ func (s *Server) authenticate(c *call) (*catalog.AccessKey, error) {
 		return nil, &Error{http.StatusTooManyRequests, "Throttling.User", "Request was denied due to user flow control."}
 	}
 	return key, nil
+}
+
+// remember sees to it that a request cannot be sent again, not even to this node
+// when it has been started anew, before it changes anything.
+func (s *Server) remember(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, saveWait)
+	defer cancel()
+	if err := s.nonces.save(ctx, s.now()); err != nil {
+		s.log.ErrorContext(ctx, "api", "err", err)
+		return &Error{http.StatusServiceUnavailable, "ServiceUnavailable", "The request cannot be written down, so nothing was changed."}
+	}
+	return nil
 }
 
 // authorise says whether a key may do an action to domains.

@@ -28,6 +28,8 @@ type Config struct {
 	// Free returns the certificate that a domain without one of its own got by
 	// ACME, or nil where it has none yet. It is nil itself where ACME is off.
 	Free func(domain string) *tls.Certificate
+	// Nonces is where those of requests are kept.
+	Nonces catalog.Store
 	// Node is this node's address, in lists of streams.
 	Node string
 	Now  func() time.Time
@@ -45,11 +47,11 @@ type Server struct {
 	now        func() time.Time
 	log        *slog.Logger
 	actions    map[string]*action
-	nonces     nonces
+	nonces     *nonces
 }
 
-// New returns a Server.
-func New(c Config) *Server {
+// New returns a Server. It reads the nonces that are still good.
+func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{
 		catalog: c.Catalog, streams: c.Streams, stats: c.Stats, deliveries: c.Deliveries, free: c.Free, node: c.Node, now: c.Now, log: c.Log,
 		actions: map[string]*action{},
@@ -57,8 +59,14 @@ func New(c Config) *Server {
 	for _, a := range actions() {
 		s.actions[a.name] = a
 	}
-	return s
+	var err error
+	s.nonces, err = openNonces(ctx, c.Nonces, c.Now())
+	return s, err
 }
+
+// Run writes the nonces of requests to the store, until ctx ends and all are
+// written.
+func (s *Server) Run(ctx context.Context) { s.nonces.run(ctx, s.now, s.log) }
 
 // action is one row of the table of actions.
 type action struct {
@@ -84,6 +92,11 @@ func reads[P any, R reply](name string, f func(*Server, context.Context, caller,
 		}
 		if err := authorise(key, a, domains); err != nil {
 			return nil, err
+		}
+		if a.changes {
+			if err := s.remember(ctx); err != nil {
+				return nil, err
+			}
 		}
 		return f(s, ctx, key, p)
 	}}

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"encoding/xml"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -21,6 +22,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +43,7 @@ type world struct {
 	catalog *catalog.Catalog
 	hub     *live.Hub
 	room    *control.Room
+	stored  *failing // nonces
 	// deliveries are the callbacks there were.
 	deliveries []callback.Delivery
 	now        time.Time
@@ -72,8 +75,25 @@ func begin(t testing.TB) *world {
 	w.hub = live.NewHub(live.Options{Log: log})
 	t.Cleanup(w.hub.Close)
 	w.room = room
-	w.Server = New(Config{Catalog: w.catalog, Streams: room, Stats: w.hub.Stats, Deliveries: none, Node: "192.0.2.1", Now: clock, Log: log})
+	w.stored = &failing{Store: mem.New()}
+	w.Server, err = New(t.Context(), Config{Catalog: w.catalog, Streams: room, Stats: w.hub.Stats, Deliveries: none, Nonces: w.stored, Node: "192.0.2.1", Now: clock, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
+}
+
+// failing is a store whose disk can be full.
+type failing struct {
+	catalog.Store
+	full atomic.Bool
+}
+
+func (f *failing) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
+	if f.full.Load() {
+		return 0, errors.New("no space left")
+	}
+	return f.Store.Put(ctx, writes...)
 }
 
 func (w *world) key(t testing.TB, scope catalog.Scope, domain string) catalog.AccessKey {
@@ -217,12 +237,64 @@ func TestNonces(t *testing.T) {
 	if n := len(w.nonces.used); n != 1 {
 		t.Errorf("%d nonces are remembered", n)
 	}
-	full := &nonces{used: map[[16]byte]int64{}}
+	full := &nonces{used: map[nonceID]int64{}}
 	for i := range maxNonces {
-		full.used[[16]byte{byte(i), byte(i >> 8), byte(i >> 16)}] = 1 << 60
+		full.used[nonceID{byte(i), byte(i >> 8), byte(i >> 16)}] = 1 << 60
 	}
 	if s := full.take("another", w.now, w.now); s != nonceFull {
 		t.Errorf("state %d", s)
+	}
+}
+
+// What was seen before a restart is refused after it: of changes whenever the node
+// was killed, of others when it has been written.
+func TestNoncesSurvive(t *testing.T) {
+	w := begin(t)
+	k := w.key(t, catalog.Full, "")
+	change := w.v1(k, http.MethodPost, "AddLiveDomain", "DomainName", "a.test", "LiveDomainType", "liveEdge", "Region", "local")
+	read := w.v1(k, http.MethodGet, "DescribeLiveUserDomains")
+	late := w.v1(k, http.MethodGet, "DescribeLiveUserDomains")
+	again := func() {
+		t.Helper()
+		var err error
+		if w.nonces, err = openNonces(t.Context(), w.stored, w.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.want(t, read.Clone(t.Context()), 200, "", "")
+	w.want(t, change.Clone(t.Context()), 200, "", "")
+	w.want(t, late.Clone(t.Context()), 200, "", "")
+	again()
+	w.want(t, change.Clone(t.Context()), 400, "SignatureNonceUsed", "")
+	w.want(t, read.Clone(t.Context()), 400, "SignatureNonceUsed", "")
+	w.want(t, late.Clone(t.Context()), 200, "", "") // it was killed within the second
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.Run(ctx) // writes what is left
+	again()
+	w.want(t, late.Clone(t.Context()), 400, "SignatureNonceUsed", "")
+	// A change that cannot be written down is not made.
+	w.stored.full.Store(true)
+	stop := w.v1(k, http.MethodPost, "StopLiveDomain", "DomainName", "a.test")
+	w.want(t, stop, 503, "ServiceUnavailable", "nothing was changed")
+	w.stored.full.Store(false)
+	if d := w.catalog.Snapshot().Domain("a.test"); d.Status != catalog.Online {
+		t.Errorf("the domain is %s", d.Status)
+	}
+	w.want(t, w.v1(k, http.MethodPost, "StopLiveDomain", "DomainName", "a.test"), 200, "", "")
+	w.now = w.now.Add(3 * window)
+	if again(); len(w.nonces.used) != 0 {
+		t.Errorf("%d nonces have come back although they have run out", len(w.nonces.used))
+	}
+	// More than one entry holds.
+	for i := range maxBatch + 10 {
+		w.nonces.take(strconv.Itoa(i), w.now.Add(window), w.now)
+	}
+	if err := w.nonces.save(t.Context(), w.now); err != nil {
+		t.Fatal(err)
+	}
+	if again(); len(w.nonces.used) != maxBatch+10 {
+		t.Errorf("%d nonces have come back", len(w.nonces.used))
 	}
 }
 
