@@ -15,7 +15,7 @@ PPM      ?= 200
 MODE     ?= half-second
 ARGS     ?= --demo
 
-.PHONY: run build deps test test-go test-web test-browser web check lint bench soak drift churn fuzz clean
+.PHONY: run build deps test test-go test-web test-browser web check lint bench obs soak drift churn fuzz clean
 
 run: build
 	exec bin/millrace serve $(ARGS)
@@ -66,6 +66,11 @@ lint:
 # OUT=file writes that file instead.
 bench: deps build
 	node bench/run.mjs '$(BENCH)' '$(OUT)'
+
+# OBS itself, without a screen, publishes over RTMP. It wants Debian's packages
+# obs-studio and xvfb, which make deps leaves out for their size.
+obs:
+	go test -tags obs -count 1 -run TestOBS ./internal/node
 
 # Twice half an hour.
 soak: drift churn
