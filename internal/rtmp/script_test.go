@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
@@ -95,5 +96,57 @@ func TestScriptsAreBounded(t *testing.T) {
 	}
 	if n := w.metric("millrace_rtmp_dropped_total", reason.Limit); n != 3 {
 		t.Errorf("%v are counted", n)
+	}
+}
+
+// onMetaData that changes reaches who plays already, with what is known of the
+// tracks; who gets one kind alone is not told of both. What was said before is not
+// said again.
+func TestMetadataChanges(t *testing.T) {
+	w := run(t, Config{})
+	c := w.dial("live/s")
+	about := func(place string) error {
+		return c.say("@setDataFrame", "onMetaData", amf0.ECMAArray{{Key: "width", Value: float64(1)}, {Key: "place", Value: place}})
+	}
+	must(t, about("quay"), c.configure(small, 0), c.configure(stereo, 0), c.Write(picture(small, 0, idr)), c.Write(sound(stereo, 0, "a")))
+	next(t, w.reader("s"), media.Audio)
+	all, some := w.watch("live/s"), w.watch("live/s?onlyaudio=1")
+	for _, p := range []*Player{all, some} {
+		if got := told(t, p, 'a'); !slices.Equal(got, []string{"quay"}) {
+			t.Errorf("told %q at first", got)
+		}
+	}
+	must(t, about("pier"), c.Write(picture(small, 40, pic)), about("pier"), c.Write(picture(small, 80, pic)), c.Write(sound(stereo, 80, "z")))
+	if got := told(t, all, 'z'); !slices.Equal(got, []string{"pier"}) {
+		t.Errorf("told %q later", got)
+	}
+	if got := told(t, some, 'z'); got != nil {
+		t.Errorf("who gets sound alone is told %q", got)
+	}
+}
+
+// told reads up to a sound and returns the places that onMetaData named.
+func told(t *testing.T, p *Player, until byte) (places []string) {
+	t.Helper()
+	for {
+		m, err := p.message()
+		must(t, err)
+		if m.Type == rtmpchunk.TypeAudio && m.Body[len(m.Body)-1] == until {
+			return places
+		}
+		if m.Type != rtmpchunk.TypeDataAMF0 {
+			continue
+		}
+		values, err := amf0.Unmarshal(m.Body)
+		must(t, err)
+		about, ok := object(values, 1)
+		if !ok || values[0] != "onMetaData" {
+			continue
+		}
+		place, _ := about.GetString("place")
+		places = append(places, place)
+		if width, named := about.GetFloat64("width"); named && width != float64(small.Width) {
+			t.Errorf("onMetaData is %v", about)
+		}
 	}
 }
