@@ -19,6 +19,7 @@ import (
 	"millrace/internal/media"
 	"millrace/internal/reason"
 	"millrace/internal/wire/flv"
+	"millrace/internal/wire/rtmpchunk"
 )
 
 func TestPublish(t *testing.T) {
@@ -303,6 +304,36 @@ func TestTimestampJump(t *testing.T) {
 	w.ended(reason.ClosedByPeer)
 	if n := w.metric("millrace_rtmp_dropped_total", reason.TimestampJump); n != 1 {
 		t.Fatalf("%v jumps counted", n)
+	}
+}
+
+// Timestamps of 32 bits wrap around, among pictures that are decoded in another
+// order than shown.
+func TestTimestampsWrap(t *testing.T) {
+	w := run(t, Config{})
+	c := w.dial("live/s")
+	must(t, c.Announce(large, stereo))
+	const start = 1<<32 - 80
+	for i := range uint32(5) {
+		head, cts := "\x27\x01\x00\x00", byte(80*(i%2))
+		if i == 0 {
+			head = "\x17\x01\x00\x00"
+		}
+		must(t, c.sendRaw(rtmpchunk.Message{
+			ChunkStream: 6, Stream: 1, Type: rtmpchunk.TypeVideo, Timestamp: start + 40*i,
+			Body: append(append([]byte(head), cts), picture(large, 0, map[bool][]byte{true: idr, false: pic}[i == 0]).Data...),
+		}), c.sendRaw(rtmpchunk.Message{ChunkStream: 4, Stream: 1, Type: rtmpchunk.TypeAudio, Timestamp: start + 40*i, Body: []byte("\xaf\x01sound")}))
+	}
+	r := w.reader("s")
+	first := next(t, r, media.Video)
+	for i := media.Time(1); i < 5; i++ {
+		v, a := next(t, r, media.Video), next(t, r, media.Audio)
+		if v.DTS-first.DTS != i*40e6 || v.PTS-v.DTS != i%2*80e6 || a.DTS-first.DTS > i*40e6 {
+			t.Errorf("picture %d is %v behind the first and shown %v later, the sound beside it %v", i, time.Duration(v.DTS-first.DTS), time.Duration(v.PTS-v.DTS), time.Duration(a.DTS-first.DTS))
+		}
+	}
+	if n := w.metric("millrace_rtmp_dropped_total", ""); n != 0 {
+		t.Errorf("%v corrections", n)
 	}
 }
 
