@@ -71,7 +71,7 @@ func (l *line) take(r *rtcp.ReceptionReport, kind media.Kind, now int64) {
 }
 
 // reportedLoss is the share of packets that get lost, by receiver reports: both
-// kinds go the same way.
+// kinds go the same way. It rises at once, as repeats need it to.
 func (l *line) reportedLoss() float64 {
 	return float64(max(l.shares[media.Video].Load(), l.shares[media.Audio].Load())) / shareUnit
 }

@@ -321,7 +321,7 @@ func (r *repairs) fill(v *viewer, now int64, asks int) {
 	}
 	r.queues = v.congested(now)
 	asked := float64(r.missed+asks) / float64(max(v.totals.packets-r.packets, repairSample))
-	r.loss = max(v.loss(), asked, r.before)
+	r.loss = max(v.reportedLoss(), asked, r.before)
 	if v.overTCP() {
 		r.loss = 0 // what its queue does not take is no loss that more would help
 	}

@@ -160,8 +160,8 @@ func (v *viewer) congested(now int64) bool {
 	return v.queues()
 }
 
-// loss is the share of packets that get lost on v's way. Feedback counts each of
-// them; receiver reports stand in where there is none.
+// loss is the share of packets that get lost on v's way, as a mean of about a
+// second. Receiver reports stand in where there is no feedback on each packet.
 func (v *viewer) loss() float64 {
 	if v.link.heard != 0 {
 		return v.link.loss
