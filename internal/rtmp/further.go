@@ -57,6 +57,17 @@ func (r *further) know(first *media.Track) {
 	}
 }
 
+// describe says what the streams are besides their tracks.
+func (r *further) describe(about media.Metadata) {
+	for _, tracks := range r.all {
+		for _, t := range tracks {
+			if t.publisher != nil {
+				t.publisher.Describe(about)
+			}
+		}
+	}
+}
+
 // of returns the track of a number, which it makes.
 func (r *further) of(kind media.Kind, number uint8) *furtherTrack {
 	t := r.all[kind][number]
@@ -113,6 +124,8 @@ func (in *ingest) open(t *furtherTrack, number uint8) bool {
 			in.Drop(why)
 		}
 	})
+	about, _ := in.scripts.Description()
+	p.Describe(about)
 	first := in.track(1 - t.kind)
 	var expected [2]bool
 	expected[media.Video], expected[media.Audio], _ = in.scripts.Promised()

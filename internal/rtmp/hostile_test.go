@@ -203,6 +203,7 @@ func TestCodecs(t *testing.T) {
 		"VP8":    {Type: rtmpchunk.TypeVideo, Body: []byte("\x90vp08abcdef")},
 		"legacy": {Type: rtmpchunk.TypeVideo, Body: []byte("\x12abcdef")},
 		"MP3":    {Type: rtmpchunk.TypeAudio, Body: []byte("\x2fabcdef")},
+		"FLAC":   {Type: rtmpchunk.TypeAudio, Body: []byte("\x90fLaCabcdef")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := run(t, Config{})

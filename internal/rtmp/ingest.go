@@ -142,6 +142,7 @@ func (in *ingest) data(m rtmpchunk.Message) {
 	}
 	if about, changed := in.scripts.Description(); changed {
 		in.publisher.Describe(about)
+		in.further.describe(about)
 		in.Expect(in.scripts.Promised())
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortmplib"
+	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/codecs"
+	"github.com/bluenviron/gortmplib/pkg/message"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"millrace/internal/live"
@@ -34,6 +36,7 @@ func TestMultitrack(t *testing.T) {
 	voice, other := aacOf(48000), aacOf(44100)
 	writer := &gortmplib.Writer{Conn: conn, Tracks: []*gortmplib.Track{first, second, voice, other}}
 	must(t, writer.Initialize())
+	must(t, conn.Write(&message.DataAMF0{ChunkStreamID: 4, MessageStreamID: 0x1000000, Payload: []any{"@setDataFrame", "onMetaData", amf0.Object{{Key: "place", Value: "quay"}}}}))
 	for i := range 4 {
 		at := time.Duration(i) * 40 * time.Millisecond
 		one, two := append(slices.Clone(idr), byte(i)), append(slices.Clone(idr), 99, byte(i))
@@ -108,6 +111,9 @@ func (w *world) further(track string) {
 	}
 	must(w.t, err)
 	defer r.Close()
+	if about := r.Description(); !bytes.Contains(about.Members, []byte("quay")) {
+		w.t.Errorf("%s is described as %q", track, about.Members)
+	}
 	for range 8 {
 		_, err := r.Next(ctx)
 		must(w.t, err)

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os/exec"
 	"path/filepath"
@@ -137,4 +138,18 @@ func TestGortmplibPlays(t *testing.T) {
 	}
 	c.Close()
 	w.ended(reason.ClosedByPeer)
+}
+
+// A player of what RTMP does not carry is told where to go.
+func TestPlayOfVP8IsRefused(t *testing.T) {
+	w := run(t, Config{})
+	w.publish([2]*media.Track{media.Video: {Kind: media.Video, Codec: media.VP8}})
+	for _, query := range []string{"", "?enhanced=1"} {
+		_, err := Dialer{}.Play(t.Context(), w.url("live/s"+query))
+		var told *StatusError
+		if !errors.As(err, &told) || told.Code != codePlayFailed || !strings.Contains(told.Description, "VP8, which is not sent this way: play it over WebRTC") {
+			t.Errorf("%q: %v", query, err)
+		}
+		w.ended(reason.Codec)
+	}
 }
