@@ -29,7 +29,10 @@ type hlsOrigin struct {
 	leave    chan struct{} // closed by Close
 	once     sync.Once
 	promised [2]bool
-	status   atomic.Int32  // of the last answer that was not 200
+	status   atomic.Int32 // of the last answer that was a refusal
+	failing  sync.Once
+	failed   chan struct{} // closed when a request has failed
+	failure  error         // of the first that did; set before failed is closed
 	ended    chan struct{} // closed at the end of the client
 	err      error         // of the client; set before ended is closed
 }
@@ -62,11 +65,11 @@ const playlistPause = time.Second
 func (w *Web) openHLS(ctx context.Context, raw string) (Origin, error) {
 	o := &hlsOrigin{
 		frames: make(chan *media.Frame, maxQueued),
-		told:   make(chan struct{}), leave: make(chan struct{}), ended: make(chan struct{}),
+		told:   make(chan struct{}), leave: make(chan struct{}), failed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	silent := func(string) {}
 	o.client = &gohlslib.Client{
-		URI: raw, HTTPClient: &http.Client{Transport: noting{w.client.Transport, &o.status}},
+		URI: raw, HTTPClient: &http.Client{Transport: noting{w.client.Transport, o}},
 		OnTracks: o.tracks, OnDecodeError: func(error) {},
 		OnDownloadPrimaryPlaylist: silent, OnDownloadStreamPlaylist: silent, OnDownloadSegment: silent, OnDownloadPart: silent,
 	}
@@ -77,29 +80,49 @@ func (w *Web) openHLS(ctx context.Context, raw string) (Origin, error) {
 		o.err = o.client.Wait2()
 		close(o.ended)
 	}()
-	select {
-	case <-o.told:
-		return o, nil
-	case <-o.ended:
-		return nil, o.explain(o.err)
-	case <-ctx.Done():
-		_ = o.Close()
-		return nil, context.Cause(ctx)
+	var late <-chan time.Time
+	for failed := o.failed; ; {
+		select {
+		case <-o.told:
+			return o, nil
+		case <-o.ended:
+			return nil, o.explain(o.err)
+		case <-failed:
+			failed, late = nil, time.After(failPause)
+		case <-late:
+			_ = o.Close()
+			return nil, o.explain(o.failure)
+		case <-ctx.Done():
+			_ = o.Close()
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 
-// noting notes the status of answers that are refusals: the library tells it in
-// words alone.
+// failPause is how long the library may take to end after a request that failed.
+// Where that was for the first segment, it never does.
+const failPause = 500 * time.Millisecond
+
+// noting notes requests that fail, and the status of answers that are refusals: the
+// library tells it in words alone.
 type noting struct {
 	http.RoundTripper
-	status *atomic.Int32
+	origin *hlsOrigin
 }
 
 // RoundTrip implements http.RoundTripper.
 func (n noting) RoundTrip(q *http.Request) (*http.Response, error) {
 	res, err := n.RoundTripper.RoundTrip(q)
+	failure := err
 	if err == nil && res.StatusCode >= http.StatusBadRequest {
-		n.status.Store(int32(res.StatusCode))
+		n.origin.status.Store(int32(res.StatusCode))
+		failure = fmt.Errorf("answered %s", res.Status)
+	}
+	if failure != nil && q.Context().Err() == nil {
+		n.origin.failing.Do(func() {
+			n.origin.failure = failure
+			close(n.origin.failed)
+		})
 	}
 	return res, err
 }
