@@ -116,3 +116,41 @@ func TestHalfSecondRefusesSRT(t *testing.T) {
 		t.Errorf("the log says\n%s", n.log)
 	}
 }
+
+// H265 and Opus go in over SRT and come out over it, encrypted, by the other form of
+// streamid and with a latency of the caller's.
+func TestHEVCAndOpusOverSRT(t *testing.T) {
+	t.Parallel()
+	const secret = "correct-horse-battery" // ffmpeg takes it as it is
+	n := serveNode(t, func(c *config.Config) { c.NoAuth, c.SRTPassphrase = true, secret })
+	server := fmt.Sprintf("srt://%s?passphrase=%s&latency=200000&streamid=", n.srt.Addr(), secret)
+	ffmpeg(t, server+"push://push.localhost/live/s", "-c:v", "libx265", "-x265-params", "log-level=error:keyint=30:min-keyint=30:scenecut=0:bframes=2:pools=1:frame-threads=1",
+		"-c:a", "libopus", "-b:a", "64k")
+	n.live(t, "s")
+	for query, want := range map[string]string{"": "hevc aac", "?audio=opus": "hevc opus"} {
+		p := ffprobe(t, server+"#!::h=play.localhost,r=/live/s"+query+",m=request")
+		var names []string
+		for _, s := range p.Streams {
+			names = append(names, s.CodecName)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%q: streams are %s, want %s", query, got, want)
+		}
+		var count [2]int
+		var last [2]int64 // in 90 kHz
+		for _, pk := range p.Packets {
+			kind, at := 0, pk.DTS
+			if pk.CodecType == "audio" {
+				kind, at = 1, pk.PTS
+			}
+			if count[kind] > 0 && at <= last[kind] {
+				t.Errorf("%q: %s goes from %d to %d", query, pk.CodecType, last[kind], at)
+			}
+			count[kind]++
+			last[kind] = at
+		}
+		if count[0] < 40 || count[1] < 60 {
+			t.Errorf("%q: two seconds hold %d pictures and %d sounds", query, count[0], count[1])
+		}
+	}
+}
