@@ -59,6 +59,9 @@ func refuse(w http.ResponseWriter, err error) reason.Reason {
 	if why == reason.Auth {
 		w.Header().Set(authHeader, message)
 	}
+	if why == reason.Timeout {
+		w.Header().Set("Retry-After", "1") // RFC 9110 section 10.2.3: it is on its way
+	}
 	answer(w, refusal{Code: status(why), Message: message, Reason: why})
 	return why
 }

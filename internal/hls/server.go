@@ -63,6 +63,10 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
+// startWait bounds how long a Multivariant Playlist waits for a packager to begin,
+// which then knows the formats better.
+const startWait = 5 * time.Second
+
 // ServeMultivariant answers a request for /{app}/{stream}.m3u8: it admits a
 // viewer and gives it a session. It waits a few seconds, if it must, until the
 // stream's formats are known.
@@ -103,10 +107,14 @@ func (s *Server) welcome(w http.ResponseWriter, r *http.Request, q wish) error {
 	if err != nil {
 		return err
 	}
+	late := time.NewTimer(startWait)
+	defer late.Stop()
 	select {
 	case <-v.packager.started:
-	case <-ctx.Done(): // what is known will have to do
+	case <-late.C: // what is known will have to do
+	case <-ctx.Done():
 	}
+	s.allow(w)
 	body := v.packager.multivariant(q.Path, v.id)
 	s.metrics.bytes.WithLabelValues(fileMultivariant).Add(float64(len(body)))
 	_, _ = w.Write(body) // who is gone has no use for it

@@ -167,6 +167,46 @@ func TestFirstPlaylistIsFresh(t *testing.T) {
 	})
 }
 
+// TestSlowSources: a stream that is fetched from afar takes a while to begin. The
+// first viewer waits for it, and is told when to ask again if that takes too long.
+func TestSlowSources(t *testing.T) {
+	for _, c := range []struct {
+		takes  time.Duration
+		status int
+	}{{12 * time.Second, http.StatusOK}, {time.Minute, http.StatusServiceUnavailable}} {
+		inTime(t, hls.Config{}, func(t *testing.T, s *theatre) {
+			pub, err := s.hub.Publish(live.Name{Domain: demo.Domain, App: "live", Stream: "far"}, "test", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pub.Close(reason.ClosedByPeer)
+			head, tail := before(s.rest, 4*time.Second)
+			begins := time.AfterFunc(c.takes, func() {
+				pub.Announce(tracks(head))
+				write(t, pub, head[0])
+			})
+			defer begins.Stop()
+			began := time.Now()
+			w := s.ask("/live/far.m3u8?format=ll")
+			if took := time.Since(began); w.Code != c.status || took > 15*time.Second {
+				t.Errorf("%d %s after %s, want %d", w.Code, w.Body, took, c.status)
+			}
+			if w.Code != http.StatusOK {
+				refused(t, w, c.status, reason.Timeout)
+				if w.Header().Get("Retry-After") != "1" {
+					t.Errorf("%v", w.Header())
+				}
+				return
+			}
+			write(t, pub, append(head[1:], tail...)...)
+			list := "/live/" + regexp.MustCompile(`(?m)^far/.*$`).FindString(w.Body.String())
+			if w := s.ask(list); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "#EXTINF") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
 // TestStreamEnds leaves the last playlist to be read, with all that it lists.
 func TestStreamEnds(t *testing.T) {
 	inTime(t, hls.Config{}, func(t *testing.T, s *theatre) {
