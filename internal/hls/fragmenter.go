@@ -96,7 +96,7 @@ func (w *fragmenter) complete(at media.Time) {
 		return
 	}
 	w.release(at)
-	w.flush(w.end(at))
+	w.write(w.end(at)) // seen with the end of its segment
 	if s := w.lane.open; len(s.parts) == 0 {
 		s.gap, s.at, s.duration = true, w.wall.at(w.begun.at), max(at.Sub(w.begun.at), time.Millisecond)
 	}
@@ -215,6 +215,14 @@ func (w *fragmenter) full(end media.Time) bool {
 
 // flush completes the open part, which ends at a time.
 func (w *fragmenter) flush(at media.Time) {
+	if w.write(at) {
+		w.lane.target, w.lane.parted = w.target, w.part
+		w.lane.publish()
+	}
+}
+
+// write renders the open part, and says whether there was anything in it.
+func (w *fragmenter) write(at media.Time) bool {
 	var packs [][]hls.Sample
 	p := part{}
 	for kind, pack := range w.pack {
@@ -227,7 +235,7 @@ func (w *fragmenter) flush(at media.Time) {
 		}
 	}
 	if len(packs) == 0 {
-		return
+		return false
 	}
 	// Of a picture that was late, the time is taken up by the part before.
 	at = max(at, w.edge.Add(time.Millisecond))
@@ -237,11 +245,10 @@ func (w *fragmenter) flush(at media.Time) {
 	w.pack = [2][]hls.Sample{}
 	var err error
 	if p.data, err = hls.Fragment(w.sequence, w.base, packs...); err != nil {
-		return // of a writer to memory
+		return false // of a writer to memory
 	}
-	w.lane.target, w.lane.parted = w.target, w.part
 	w.lane.add(p)
-	w.lane.publish()
+	return true
 }
 
 func (w *fragmenter) size() int {

@@ -37,7 +37,7 @@ func (s *Server) ServePlaylist(w http.ResponseWriter, r *http.Request) {
 	if !opens(w, r) {
 		return
 	}
-	body, err := s.playlist(r)
+	body, packed, err := s.playlist(r)
 	if err != nil {
 		why := refuse(w, err)
 		s.metrics.refusals.WithLabelValues(filePlaylist, string(why)).Inc()
@@ -45,41 +45,51 @@ func (s *Server) ServePlaylist(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	setPlaylist(w.Header())
+	w.Header().Add("Vary", "Accept-Encoding")
+	if packed {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	s.metrics.bytes.WithLabelValues(filePlaylist).Add(float64(len(body)))
 	s.allow(w)
 	_, _ = w.Write(body) // who is gone has no use for it
 }
 
-func (s *Server) playlist(r *http.Request) ([]byte, error) {
+// playlist returns the text that r asks for, and whether it is in gzip.
+func (s *Server) playlist(r *http.Request) (text []byte, packed bool, err error) {
 	v, first, err := s.visit(catalog.Argument(r.URL.RawQuery, sessionArgument), r.PathValue("app"), r.PathValue("stream"))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer s.leave(v)
 	l := v.packager.lane(func(l *lane) bool { return l.kind.playlist == r.PathValue("playlist") })
 	if l == nil {
-		return nil, &catalog.Denied{Reason: reason.NotFound, Detail: "the stream has no such playlist"}
+		return nil, false, &catalog.Denied{Reason: reason.NotFound, Detail: "the stream has no such playlist"}
 	}
 	d, err := parseDirectives(r.URL.RawQuery)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	was := l.view.Load()
 	now, err := s.await(r.Context(), l, d)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if v.protocol != catalog.LLHLS {
-		return now.playlist(classic), nil
+	kind := classic
+	if v.protocol == catalog.LLHLS {
+		if first && d == nothing && now == was {
+			now = s.freshen(r.Context(), now)
+		}
+		if kind = low; d.skip {
+			kind = delta
+		}
+		if len(v.packager.lanes) > 1 { // their reports are the viewer's own
+			return v.packager.report(now.playlist(kind), l, v.id), false, nil
+		}
 	}
-	if first && d == nothing && now == was {
-		now = s.freshen(r.Context(), now)
+	if takesGzip(r) {
+		return now.pack(kind), true, nil
 	}
-	kind := low
-	if d.skip {
-		kind = delta
-	}
-	return v.packager.report(now.playlist(kind), l, v.id), nil
+	return now.playlist(kind), false, nil
 }
 
 // report appends where the other lane stands.

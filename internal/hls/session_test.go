@@ -2,6 +2,7 @@ package hls_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -162,6 +163,43 @@ func TestFirstPlaylistIsFresh(t *testing.T) {
 			}
 			if d := time.Since(began); d < c.min || d > c.max {
 				t.Errorf("of a stream that stands still, %s%s waits %s", c.query, c.at, d)
+			}
+		}
+	})
+}
+
+// TestPartsPastTheEnd: who asks for a part that a segment ended without waits for
+// the first one of the next (8216bis section 6.2.5.2), and a segment's end is seen
+// with its last part.
+func TestPartsPastTheEnd(t *testing.T) {
+	inTime(t, hls.Config{}, func(t *testing.T, s *theatre) {
+		address := s.enter(t, "format=ll")
+		s.play(t, 2100*time.Millisecond) // the second segment has just begun
+		l := read(t, s.ask(address+"&_HLS_msn=1").Body.String())
+		msn, part := l.lastPlace()
+		if msn != 1 {
+			t.Fatalf("it is at %d.%d", msn, part)
+		}
+		got := make(chan *httptest.ResponseRecorder)
+		go func() { got <- s.ask(fmt.Sprintf("%s&_HLS_msn=1&_HLS_part=%d", address, part+1)) }()
+		go func() { got <- s.ask("/live/demo/" + l.hint) }()
+		synctest.Wait()
+		select {
+		case w := <-got:
+			t.Fatalf("it is answered before there is more: %s", w.Body)
+		default:
+		}
+		s.play(t, 2600*time.Millisecond)
+		for range 2 {
+			w := <-got
+			if w.Code != http.StatusOK {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			if !strings.HasPrefix(w.Body.String(), "#EXTM3U") {
+				continue
+			}
+			if m, p := read(t, w.Body.String()).lastPlace(); m != 2 {
+				t.Errorf("it is at %d.%d", m, p)
 			}
 		}
 	})

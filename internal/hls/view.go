@@ -50,7 +50,7 @@ type view struct {
 	// changed is closed when there is a newer view.
 	changed chan struct{}
 
-	texts [3]struct {
+	texts, packed [3]struct {
 		once sync.Once
 		text []byte
 	}
@@ -77,9 +77,12 @@ func (v *view) last() place {
 // stopped says that nothing follows because this node stops: the stream goes on.
 func (v *view) stopped() bool { return errors.Is(v.err, live.ErrShutdown) }
 
-// has says whether a playlist made of v lists p, or what follows it (8216bis
-// section 6.2.5.2).
+// has says whether a playlist made of v lists p, or what follows it. A part that
+// a segment ended without is the first one of the next (8216bis section 6.2.5.2).
 func (v *view) has(p place) bool {
+	if s := v.find(p.msn); p.part >= 0 && s != nil && s != v.open && p.part >= len(s.parts) {
+		p = place{p.msn + 1, 0}
+	}
 	if p.part >= 0 && v.open != nil && v.open.msn == p.msn {
 		return p.part < len(v.open.parts)
 	}

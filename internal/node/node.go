@@ -135,7 +135,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	n.flv = httplive.New(httplive.Config{}, door, log, httplive.NewMetrics(n.registry))
-	n.hls = hls.New(hls.Config{}, door, log, hls.NewMetrics(n.registry))
+	n.hls = hls.New(hls.Config{MaxBytes: cfg.TailMiB << 20}, door, log, hls.NewMetrics(n.registry))
 	n.signal = signal.New(signal.Config{Ready: n.rtc.Ready}, door, n.rtc, log, signal.NewMetrics(n.registry))
 	n.registry.MustRegister(streamCollector{n.hub})
 	return n, nil
