@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"millrace/internal/media"
 	"millrace/internal/reason"
 	"millrace/internal/wire/sdp"
 )
@@ -53,6 +54,7 @@ func (s *Server) dispatch(b []byte, from netip.AddrPort, stream *tcpStream, via 
 		ses.onRTCP(b, from, stream)
 	case first >= 128 && first <= 191 && ses.ingest != nil:
 		if ses.ingest.onRTP(b, ses.ingest.now()) {
+			ses.heard.Store(true)
 			ses.seen(from, stream)
 		}
 	}
@@ -247,6 +249,26 @@ func (s *Server) reap(ctx context.Context) {
 				s.end(ses, why)
 			}
 		}
+	}
+}
+
+// makeRoom ends sessions whose peers are late: who asks for many and connects
+// none must not keep others out.
+func (s *Server) makeRoom() {
+	now, last := media.Now(), s.madeRoom.Load()
+	if now-last < int64(time.Second) || !s.madeRoom.CompareAndSwap(last, now) {
+		return // a look at all sessions is no answer to each offer
+	}
+	var late []*session
+	s.mu.RLock()
+	for _, ses := range s.ids {
+		if !ses.connected() && time.Since(ses.created) > patienceWhenFull {
+			late = append(late, ses)
+		}
+	}
+	s.mu.RUnlock()
+	for _, ses := range late {
+		s.end(ses, reason.NeverConnected)
 	}
 }
 

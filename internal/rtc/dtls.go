@@ -29,6 +29,9 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	flightInterval   = 150 * time.Millisecond
+	// handshakeBytes is what the library may get of one peer, which would
+	// collect 2 MB of fragments. A handshake takes 2 KB, and each repeat as much.
+	handshakeBytes   = 64 << 10
 	contentAlert     = 21
 	contentHandshake = 22
 	recordHeaderLen  = 13
@@ -40,7 +43,8 @@ type pipe struct {
 	deadline *deadline.Deadline
 	write    func([]byte)
 	gate     *gate
-	inside   atomic.Bool // the library works on what it was given
+	inside   atomic.Bool  // the library works on what it was given
+	taken    atomic.Int64 // bytes that were delivered
 
 	mu     sync.Mutex
 	last   []byte // the last datagram written
@@ -55,8 +59,12 @@ func newPipe(write func([]byte), g *gate) *pipe {
 	return &pipe{in: make(chan []byte, 8), deadline: deadline.New(), write: write, gate: g, eof: make(chan struct{})}
 }
 
-// deliver hands a received datagram over, or drops it when eight wait.
+// deliver hands a received datagram over, or drops it when eight wait or the
+// peer has sent far more than it takes.
 func (p *pipe) deliver(b []byte) {
+	if p.taken.Add(int64(len(b))) > handshakeBytes {
+		return
+	}
 	select {
 	case p.in <- bytes.Clone(b):
 	default:

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -102,6 +103,51 @@ func TestLostLastFlight(t *testing.T) {
 	c.see()
 	if lost.Load() < 3 {
 		t.Fatalf("our last flight was seen %d times", lost.Load())
+	}
+}
+
+// Anybody can forge the address of a peer: our last flight goes out for its sake
+// only as long as it may lack it.
+func TestLastFlightIsNoEcho(t *testing.T) {
+	b := newBench(t, SendPlain)
+	v := b.viewer(videoOnly())
+	ses := v.session
+	ses.secured = &secured{records: fuzzRecords(t), lastSent: []byte("the last flight")}
+	ses.via.Store(b.sh.out.socket)
+	repeat := append([]byte{contentHandshake, 254, 253}, make([]byte, 20)...)
+	ses.onDTLS(repeat)
+	ses.heard.Store(true)
+	ses.onDTLS(repeat)
+	ses.send([]byte("and that is all"))
+	buf := make([]byte, 100)
+	for _, want := range []string{"the last flight", "and that is all"} {
+		must(t, b.sink.SetReadDeadline(time.Now().Add(patience)))
+		n, err := b.sink.Read(buf)
+		must(t, err)
+		if got := string(buf[:n]); got != want {
+			t.Fatalf("%q was sent, want %q", got, want)
+		}
+	}
+}
+
+// The library keeps what looks like parts of a handshake, up to megabytes.
+func TestHandshakeHasItsMeasure(t *testing.T) {
+	p := newPipe(func([]byte) {}, &gate{places: 1})
+	got, buf := 0, make([]byte, maxDatagram)
+	for range handshakeBytes/1000 + 10 {
+		p.deliver(make([]byte, 1000))
+		select {
+		case b := <-p.in:
+			got += len(b)
+		default:
+		}
+	}
+	if got == 0 || got > handshakeBytes {
+		t.Fatalf("%d bytes were taken", got)
+	}
+	p.letGo()
+	if _, _, err := p.ReadFrom(buf); err != io.EOF {
+		t.Fatal(err)
 	}
 }
 
@@ -279,6 +325,31 @@ func TestMaxSessions(t *testing.T) {
 	r.server.Close(second.id, reason.Kicked)
 	if _, _, err := r.play(testName, offer.SDP, catalog.SubSecond); err != nil {
 		t.Fatalf("after one has gone: %v", err)
+	}
+}
+
+// Where there is no room, who has not connected for long makes some.
+func TestLateSessionsMakeRoom(t *testing.T) {
+	r := newRoom(t, Config{MaxSessions: 3})
+	r.broadcast(testName, ordinary)
+	there := r.watch(wish{})
+	there.see()
+	late := r.watch(wish{dontComplete: true})
+	ses := r.session(late.id)
+	r.server.mu.Lock() // as makeRoom, which reads it
+	ses.created = ses.created.Add(-patienceWhenFull)
+	r.server.mu.Unlock()
+	young := r.watch(wish{dontComplete: true})
+	offer, err := newPeer(t, wish{}).CreateOffer(nil)
+	must(t, err)
+	if _, _, err := r.play(testName, offer.SDP, catalog.SubSecond); err != nil {
+		t.Fatal(err)
+	}
+	r.ledger.awaitReason(t, late.id, reason.NeverConnected)
+	r.session(there.id)
+	r.session(young.id)
+	if _, _, err := r.play(testName, offer.SDP, catalog.SubSecond); err != ErrLimit {
+		t.Fatalf("error %v", err)
 	}
 }
 

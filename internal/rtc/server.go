@@ -46,9 +46,13 @@ type Config struct {
 }
 
 // maxHandshakes is how many DTLS handshakes run at once; others wait. One takes
-// under a millisecond of work but two round trips of time, and a peer that
-// falls silent keeps its place for handshakeTimeout.
-const maxHandshakes = 512
+// under a millisecond of work and 40 KB but two round trips of time, and a peer
+// that falls silent keeps its place for handshakeTimeout.
+const maxHandshakes = 2048
+
+// patienceWhenFull is how long an answered offer may wait for its peer where
+// others would be turned away.
+const patienceWhenFull = 3 * time.Second
 
 // ErrLimit says that there are as many sessions as there may be.
 var ErrLimit = errors.New("too many sessions")
@@ -82,6 +86,7 @@ type Server struct {
 	running     sync.WaitGroup // handshakes
 	sessions    sync.WaitGroup // those that their shard has not let go of
 	nextShard   atomic.Uint64
+	madeRoom    atomic.Int64 // when makeRoom last looked
 
 	mu      sync.RWMutex
 	ufrags  map[string]*session
@@ -231,6 +236,9 @@ func (s *Server) Ready(ctx context.Context) error { return s.gate.pass(ctx) }
 
 // admit makes ses known, if there is room. begin is called when it is.
 func (s *Server) admit(ses *session, begin func()) error {
+	if s.Sessions() >= s.cfg.MaxSessions {
+		s.makeRoom()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

@@ -36,6 +36,7 @@ type session struct {
 	lastSeen atomic.Int64 // of the last authentic datagram: ns since created, whatever the wall clock does
 	farewell atomic.Bool  // the peer has closed its DTLS association
 	gone     atomic.Bool  // ended, for who does not hold mu
+	heard    atomic.Bool  // the peer has sent SRTP or SRTCP: it has our last flight
 
 	mu        sync.Mutex
 	next      *credentials // of an ICE restart that the peer has not taken up yet
@@ -132,7 +133,7 @@ func (ses *session) onDTLS(b []byte) {
 	ses.mu.Unlock()
 	if sec != nil {
 		switch {
-		case b[0] == contentHandshake && len(b) > recordHeaderLen:
+		case b[0] == contentHandshake && len(b) > recordHeaderLen && !ses.heard.Load():
 			ses.send(sec.lastSent) // our last flight was lost
 		case sec.records.closes(b):
 			ses.farewell.Store(true)
@@ -224,6 +225,7 @@ func (ses *session) onRTCP(b []byte, from netip.AddrPort, stream *tcpStream) {
 		ses.server.refuse(refusedSRTCP)
 		return
 	}
+	ses.heard.Store(true)
 	ses.seen(from, stream)
 	if ses.ingest != nil {
 		ses.ingest.onReports(plain)
