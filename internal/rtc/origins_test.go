@@ -121,7 +121,13 @@ func TestToldLoss(t *testing.T) {
 	r.repeats(r.tells(append(all, first...), 5))
 	r.v.repairs.loss = 0
 	all = r.picture()
-	r.v.link.over = overRuns // what gets lost in a queue is asked for if it is wanted
-	r.v.repairs.fill(r.v, r.bench.now.UnixNano(), 0)
-	r.repeats(r.tells(all, 1))
+	for _, over := range []int{overRuns, 0} { // what gets lost in a queue is asked for if it is wanted
+		r.v.link.over, r.v.link.gone = over, []uint16{binary.BigEndian.Uint16(all[1].GetExtension(5))}
+		r.sh.miss(r.v, r.bench.now.Add(r.now).UnixNano())
+		if got := r.tap.taken(); over > 0 {
+			r.repeats(got)
+		} else {
+			r.repeats(got, all[1])
+		}
+	}
 }
