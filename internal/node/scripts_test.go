@@ -26,6 +26,7 @@ func says(encoder string) media.Metadata {
 // What a publisher says goes through pulls over RTMP and HTTP-FLV and through a
 // push: at the start, among the frames, and when it changes.
 func TestScriptsGoThroughRelays(t *testing.T) {
+	t.Parallel()
 	target := open(t)
 	origin := serveNode(t, func(c *config.Config) {
 		c.NoAuth, c.RelayAllow = true, loopback
