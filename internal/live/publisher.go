@@ -98,8 +98,12 @@ func (p *Publisher) Name() Name { return p.stream.name }
 
 // Further makes the caller the publisher of a further track, too: of the stream
 // that has the same name but for Track. Who published that before is replaced,
-// since p's right includes it. The two end independently.
+// since p's right includes it; once that has ended, it fails as p.Err says. The two
+// end independently.
 func (p *Publisher) Further(track string) (*Publisher, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
 	n := p.stream.name
 	n.Track = track
 	return p.stream.hub.publish(n, p.proto, p.remote, true)
