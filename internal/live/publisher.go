@@ -24,6 +24,7 @@ type Publisher struct {
 	proto, remote string
 	timeline      timeline
 	clock         captureClock
+	heldBack      int64                 // ns; what capture times leave out
 	heard         int64                 // Unix ns of the last frame, at first of the start
 	continues     bool                  // there are frames of an earlier publisher
 	fresh         [2]bool               // kinds that have appended nothing yet
@@ -172,7 +173,7 @@ func (p *Publisher) Write(f *media.Frame) error {
 	}
 	offset := p.clock.estimate(f.PTS, f.Arrived)
 	if f.Capture == 0 {
-		f.Capture = int64(f.PTS) + offset
+		f.Capture = int64(f.PTS) + offset - p.heldBack
 	}
 	s.last = max(s.last, f.DTS)
 	s.lastArrived = f.Arrived
@@ -180,6 +181,11 @@ func (p *Publisher) Write(f *media.Frame) error {
 	s.append(f)
 	return nil
 }
+
+// HeldBack says that what is written from now on had come d earlier, and was held
+// back for repair. It counts for capture times that are filled in, and for nothing
+// else: the goroutine that writes calls it.
+func (p *Publisher) HeldBack(d time.Duration) { p.heldBack = int64(d) }
 
 // Done is closed when the publisher may not publish any more; Err then says why.
 func (p *Publisher) Done() <-chan struct{} { return p.done }

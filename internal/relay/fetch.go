@@ -84,6 +84,9 @@ func (s *fetch) relay(ctx context.Context, proto, peer string) error {
 	defer watch.follow(pub)()
 	p.metrics.pulls.Inc()
 	defer p.metrics.pulls.Dec()
+	if o, ok := origin.(repairedOrigin); ok {
+		pub.HeldBack(o.HeldBack())
+	}
 	in := intake.New(pub, p.metrics.drop)
 	begun := time.Now()
 	haste := haste{began: begun}

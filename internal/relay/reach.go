@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"time"
 
 	"millrace/internal/live"
 	"millrace/internal/media"
@@ -52,6 +53,10 @@ type (
 	}
 	describedTarget interface{ Describe(about media.Metadata) }
 )
+
+// repairedOrigin is an Origin that holds frames back, so that what is lost can be sent
+// again.
+type repairedOrigin interface{ HeldBack() time.Duration }
 
 // Play opens an Origin, and Publish a Target. ctx bounds the opening alone.
 type (

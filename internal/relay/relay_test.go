@@ -334,3 +334,26 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// repaired is a source that holds frames back.
+type repaired struct{ *source }
+
+func (repaired) HeldBack() time.Duration { return time.Second }
+
+// TestHeldBack wants what a source holds back left out of capture times.
+func TestHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub, _, _ := fetching(func(context.Context, string) (Origin, error) {
+			return repaired{&source{left: 1, leave: make(chan struct{})}}, nil
+		}, "rtmp://a/x/y")
+		defer hub.Close()
+		r, err := hub.Subscribe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if f, err := r.Next(t.Context()); err != nil || f.Arrived-f.Capture != int64(time.Second) {
+			t.Errorf("%+v, %v", f, err)
+		}
+	})
+}

@@ -31,6 +31,9 @@ func (d Dialer) Play(ctx context.Context, url string) (*Player, error) {
 	return &Player{Reader: ts.NewReader(l), line: l}, nil
 }
 
+// HeldBack is how long frames are held back for repair before Next returns them.
+func (p *Player) HeldBack() time.Duration { return heldBack(p.line) }
+
 // Close ends the connection, and Next. Any goroutine may call it.
 func (p *Player) Close() error {
 	p.once.Do(p.line.hangUp)

@@ -97,3 +97,10 @@ func (c *peerClock) distance(now time.Time, at uint32) int64 {
 	}
 	return min(c.last, c.least)
 }
+
+// heldBack is how long what a peer sends is held back for repair.
+func heldBack(c gosrt.Conn) time.Duration {
+	var s gosrt.Statistics
+	c.Stats(&s)
+	return time.Duration(s.Instantaneous.MsRecvTsbPdDelay) * time.Millisecond
+}

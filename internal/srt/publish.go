@@ -28,6 +28,7 @@ func (c *session) publish(ctx context.Context) error {
 	defer c.conn.Close()
 	defer close(over)
 
+	p.HeldBack(heldBack(c.conn))
 	c.ingest = intake.New(p, func(why reason.Reason) { m.dropped.WithLabelValues(string(why)).Inc() })
 	r := ts.NewReader(guard)
 	r.OnDrop = c.ingest.Drop

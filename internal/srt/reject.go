@@ -22,6 +22,9 @@ var (
 	errOldHandshake  = errors.New("SRT before 1.3 has no streamid")
 )
 
+// errMode is of a streamid.
+var errMode = refused(reason.BadRequest, "the mode must be m=publish or m=request")
+
 // reject maps a refusal to its code and its word.
 func reject(err error) (gosrt.RejectionReason, reason.Reason) {
 	switch {
@@ -33,6 +36,8 @@ func reject(err error) (gosrt.RejectionReason, reason.Reason) {
 		return gosrt.REJX_OVERLOAD, reason.Limit
 	case errors.Is(err, errOldHandshake):
 		return gosrt.REJX_VERSION, reason.Protocol
+	case errors.Is(err, errMode):
+		return gosrt.REJX_BAD_MODE, reason.BadRequest
 	}
 	why := reasonOf(err)
 	switch why {

@@ -26,7 +26,10 @@ func TestWhatGoesInComesOut(t *testing.T) {
 	w := run(t, Config{})
 	in := newTape(t, w.dial(w.addr, publishID))
 	in.play(30)
-	w.reader("s")
+	// What SRT holds back for repair is no delay of the capture's.
+	if f := next(t, w.reader("s")); f.Arrived-f.Capture < int64(120*time.Millisecond) {
+		t.Errorf("captured %v before it came", time.Duration(f.Arrived-f.Capture))
+	}
 	out := ts.NewReader(w.dial(w.addr, playID))
 	if q := w.asked(); q.Host != "play.test" || q.Path != "/live/s" || q.AuthKey != "k" || q.Protocol != catalog.SRT {
 		t.Errorf("admission was asked for %+v", q)
@@ -84,6 +87,7 @@ func TestRejectCodes(t *testing.T) {
 		{publishID, live.ErrShutdown, reason.Shutdown, 1503},
 		{publishID, errors.New("a fault"), reason.Internal, 1500},
 		{"live/s", nil, reason.BadRequest, 1400},
+		{"#!::r=/live/s,m=bidirectional", nil, reason.BadRequest, 1405},
 		{"", nil, reason.BadRequest, 1400},
 	} {
 		w.refuse(c.deny)

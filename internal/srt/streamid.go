@@ -71,7 +71,7 @@ func parseStandard(list string) (wish, error) {
 			}
 		case "m":
 			if value != "publish" && value != "request" {
-				return wish{}, refused(reason.BadRequest, "the mode must be m=publish or m=request")
+				return wish{}, errMode
 			}
 			w.publish = value == "publish"
 		}
