@@ -43,40 +43,56 @@ func (ch *change) record(key string, before, after any) (err error) {
 			return fmt.Errorf("write audit entry: %w", err)
 		}
 	}
-	ch.audit = append(ch.audit, e)
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write audit entry: %w", err)
+	}
+	ch.audit = append(ch.audit, raw)
 	return nil
 }
 
-// auditWrites are the writes of audit entries. Their keys are of no order and
-// nobody else's: their revisions tell which is the newer one.
-func auditWrites(all []AuditEntry) ([]Write, error) {
-	writes := make([]Write, len(all))
-	for i, e := range all {
-		value, err := json.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("write audit entry: %w", err)
+// auditSize is about how many bytes of audit entries stand together.
+const auditSize = 256 << 10
+
+// auditWrites are the writes of audit entries: those of a group stand together, in
+// their order. The keys are of no order and nobody else's: revisions tell which is
+// the newer one.
+func auditWrites(all []json.RawMessage) (writes []Write, err error) {
+	for len(all) > 0 {
+		n, size := 0, 0
+		for n < len(all) && (n == 0 || size+len(all[n]) <= auditSize) {
+			size += len(all[n])
+			n++
 		}
-		writes[i] = Write{Key: auditPrefix + rand.Text(), Value: value, Life: auditLife}
+		w := Write{Key: auditPrefix + rand.Text(), Life: auditLife}
+		if w.Value, err = json.Marshal(all[:n]); err != nil {
+			return nil, fmt.Errorf("write audit entries: %w", err)
+		}
+		writes, all = append(writes, w), all[n:]
 	}
 	return writes, nil
 }
 
-// Audit returns the changes that were made, newest first.
-func (c *Catalog) Audit(ctx context.Context) ([]AuditEntry, error) {
+// Audit returns at most so many of the changes that were made, newest first.
+func (c *Catalog) Audit(ctx context.Context, most int) ([]AuditEntry, error) {
 	entries, err := c.store.List(ctx, auditPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(b.Revision, a.Revision) })
-	all := make([]AuditEntry, 0, len(entries))
+	all := []AuditEntry{}
 	for _, e := range entries {
-		v, err := decode[AuditEntry](e)
+		if len(all) >= most {
+			break
+		}
+		group, err := decode[[]AuditEntry](e)
 		if err != nil {
 			return nil, fmt.Errorf("read audit log: %w", err)
 		}
-		all = append(all, *v)
+		slices.Reverse(*group)
+		all = append(all, *group...)
 	}
-	return all, nil
+	return all[:min(most, len(all))], nil
 }
 
 // fingerprint stands for a secret where it may be seen.

@@ -166,7 +166,7 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := c.Audit(t.Context())
+	all, err := c.Audit(t.Context(), 1000)
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d entries, %v", len(all), err)
 	}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,7 @@ type change struct {
 	// store has the revision that it replaces there.
 	tip    *Snapshot
 	writes []Write
-	audit  []AuditEntry
+	audit  []json.RawMessage // an AuditEntry each
 }
 
 func (c *Catalog) now() time.Time { return c.options.Now().UTC().Truncate(time.Millisecond) }
@@ -85,7 +86,7 @@ type proposal struct {
 }
 
 // maxTogether is about how many writes are put to disk at once.
-const maxTogether = 1000
+const maxTogether = 2000
 
 // change makes a change, on disk and in the snapshot when it returns. Changes
 // that come while others are put to disk go there together after them: the first
@@ -116,7 +117,7 @@ func newDone() chan error { return make(chan error, 1) }
 func (c *Catalog) commit(ctx context.Context, all []*proposal) {
 	for len(all) > 0 {
 		g := group{change: change{catalog: c, tip: c.Snapshot()}, at: map[string]int{}}
-		for len(all) > 0 && len(g.writes)+len(g.audit) < maxTogether {
+		for len(all) > 0 && len(g.writes) < maxTogether {
 			g.add(all[0])
 			all = all[1:]
 		}

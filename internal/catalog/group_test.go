@@ -116,7 +116,7 @@ func TestTogether(t *testing.T) {
 				t.Error("revisions are not those of the store")
 			}
 		}
-		log, err := c.Audit(t.Context())
+		log, err := c.Audit(t.Context(), 1000)
 		if err != nil || len(log) != 10+1+len(errs)-1 {
 			t.Errorf("%d audit entries, %v", len(log), err)
 		}

@@ -38,13 +38,13 @@ func (n *node) audit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	all, err := n.catalog.Audit(r.Context())
+	all, err := n.catalog.Audit(r.Context(), most)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(all[:min(most, len(all))])
+	_ = json.NewEncoder(w).Encode(all)
 }
 
 // importCatalog replaces the whole catalog by the one in the body.

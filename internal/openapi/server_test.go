@@ -326,7 +326,7 @@ func TestScopes(t *testing.T) {
 	}
 	w.want(t, w.v1(mine, http.MethodPost, "StartLiveDomain", "DomainName", "push.a.test"), 200, "", "")
 	w.want(t, w.v1(mine, http.MethodPost, "StopLiveDomain", "DomainName", "push.a.test"), 200, "", "")
-	trail, err := w.catalog.Audit(t.Context())
+	trail, err := w.catalog.Audit(t.Context(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func wantAudited(t *testing.T, dir string) (got []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := c.Audit(t.Context())
+	all, err := c.Audit(t.Context(), 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -36,7 +37,8 @@ func (s *Store) Put(ctx context.Context, writes ...catalog.Write) (uint64, error
 		return 0, context.Cause(ctx)
 	}
 	var first uint64
-	err := s.do(ctx, requestTimeout, func(ctx context.Context, b *bucket) (err error) {
+	limit := requestTimeout + time.Duration(len(writes))*time.Millisecond
+	err := s.do(ctx, limit, func(ctx context.Context, b *bucket) (err error) {
 		first, err = b.put(ctx, writes, nil)
 		if errors.Is(translate(err), catalog.ErrConflict) {
 			markers := b.markers(ctx, writes)
