@@ -40,10 +40,11 @@ ${table(['benchmark', 'times', 'values'], [...all.values()].flat().map((b) => [`
   },
 };
 
-async function benchmark(path, bench, time) {
+/** What a benchmark of a package prints, one of these for each of its parts. */
+export async function benchmark(path, bench, time, ...args) {
   const lab = new Lab();
   try {
-    const { out } = await lab.run('go', ['test', '-run', '^$', '-bench', `Benchmark${bench}`, '-benchtime', time, '-timeout', '60s', path]);
+    const { out } = await lab.run('go', ['test', '-run', '^$', '-bench', `Benchmark${bench}`, '-benchtime', time, '-timeout', '5m', path, ...args]);
     const found = [...out.matchAll(/^(Benchmark\S+?)(?:-\d+)?\s+(\d+)\s+(.*)$/gm)].map(([, name, times, text]) => ({
       name, times, text: text.trim().split(/\t+/).map((t) => t.trim()).join(', '),
       values: Object.fromEntries([...text.matchAll(/([\d.]+) (\S+)/g)].map(([, x, unit]) => [unit, Number(x)])),
