@@ -129,7 +129,7 @@ func (r *running) bucket(ctx context.Context, name string, age time.Duration) (*
 		return nil, err
 	}
 	if err != nil || !stream.CachedInfo().Config.AllowAtomicPublish || stream.CachedInfo().Config.MaxAge != age {
-		if stream, err = r.make(ctx, name, age); err != nil {
+		if stream, err = r.js.CreateOrUpdateStream(ctx, bucketConfig(name, age)); err != nil {
 			return nil, err
 		}
 	}
@@ -141,21 +141,14 @@ func (r *running) bucket(ctx context.Context, name string, age time.Duration) (*
 	return b, nil
 }
 
-// make makes a bucket, or changes one, to take several writes at once.
-func (r *running) make(ctx context.Context, name string, age time.Duration) (jetstream.Stream, error) {
-	kv, err := r.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: name, TTL: age, LimitMarkerTTL: markerLife, Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return nil, err
+// bucketConfig is that of the stream behind a bucket: what the client would make,
+// with batches, of which the client's buckets know nothing.
+func bucketConfig(name string, age time.Duration) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, Storage: jetstream.FileStorage, Replicas: 1,
+		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: age, Discard: jetstream.DiscardNew,
+		AllowDirect: true, AllowRollup: true, DenyDelete: true, AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerLife, AllowAtomicPublish: true,
 	}
-	stream, err := r.js.Stream(ctx, "KV_"+kv.Bucket())
-	if err != nil {
-		return nil, err
-	}
-	config := stream.CachedInfo().Config
-	config.AllowAtomicPublish = true // of which the client's buckets know nothing
-	return r.js.UpdateStream(ctx, config)
 }
 
 // logger is where the server's warnings go.
