@@ -27,7 +27,7 @@ func writeAgain(dir string) error {
 	full := false
 	made := 0
 	deadline := time.Now().Add(50 * time.Second)
-	for made < 40 && time.Now().Before(deadline) {
+	for made < 12 && time.Now().Before(deadline) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		_, err := b.Put(ctx,
 			catalog.Write{Key: fmt.Sprintf("a/%d", made), Value: make([]byte, 5000)},
@@ -48,7 +48,7 @@ func writeAgain(dir string) error {
 	if !full {
 		return errors.New("there was room enough")
 	}
-	if made < 40 {
+	if made < 12 {
 		return errors.New("it does not write again")
 	}
 	return nil
@@ -68,17 +68,17 @@ func TestRoomAgain(t *testing.T) {
 				failed++
 			}
 		}
-		if made != 40 || failed == 0 {
+		if made != 12 || failed == 0 {
 			t.Fatalf("%d writes, %d failed", made, failed)
 		}
 		_, b := open(t, dir)
 		for _, prefix := range []string{"a/", "b/"} {
-			if all, err := b.List(t.Context(), prefix); err != nil || len(all) != 40 {
+			if all, err := b.List(t.Context(), prefix); err != nil || len(all) != 12 {
 				t.Errorf("%d entries, %v", len(all), err)
 			}
 		}
 	}
-	t.Run("bounded files", func(t *testing.T) { again(t, t.TempDir(), "100000") })
+	t.Run("bounded files", func(t *testing.T) { again(t, t.TempDir(), "40000") })
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
 		return // only root may do that
@@ -90,7 +90,7 @@ func TestRoomAgain(t *testing.T) {
 	})
 	t.Run("small disk", func(t *testing.T) {
 		dir := filepath.Join(disk, "store")
-		if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 4<<20-200_000), 0o600)); err != nil {
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 4<<20-150_000), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		again(t, dir, "")
