@@ -56,7 +56,12 @@ func (in *Input) convert(ctx context.Context, b *bufio.Reader, shut func() error
 		cancel()
 		return nil, fmt.Errorf("start ffmpeg: %w", err)
 	}
-	p.source, err = openTS(bufio.NewReaderSize(out, sniffed), func() error { return nil })
+	if p.source, err = openTS(bufio.NewReaderSize(out, sniffed), func() error { return nil }); err == nil {
+		// ffmpeg was asked for sound and pictures alone, and has no name for one of them.
+		if s, is := p.source.(*tsSource); is && s.reader.Unknown() {
+			err = errForeign
+		}
+	}
 	if err != nil {
 		cancel()
 		_ = p.cmd.Wait()

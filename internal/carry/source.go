@@ -131,6 +131,9 @@ func (o *ordered) next() (client.AccessUnit, error) {
 	return u, nil
 }
 
+// errForeign says that a track cannot be sent whose codec is not known.
+var errForeign = errors.New("the input has a track in a codec that is not carried: convert it, as with\n  ffmpeg -re -i FILE -c:v libx264 -c:a aac -f flv - | millrace publish URL")
+
 // codecError says which option of ffmpeg makes a track one that can be sent.
 func codecError(kind client.Kind, codec string) error {
 	option, to := "-c:v libx264 -c:a copy", "H264"

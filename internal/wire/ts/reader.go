@@ -121,6 +121,12 @@ func (r *Reader) Foreign(k media.Kind) string {
 	return name
 }
 
+// Unknown says whether the source has streams of which its tables do not say
+// that they are sound or pictures: private data, as a rule.
+func (r *Reader) Unknown() bool {
+	return slices.ContainsFunc(r.program, func(e elementary) bool { return e.codec == 0 && e.name == "" })
+}
+
 func (r *Reader) drop(why reason.Reason) {
 	if r.OnDrop != nil {
 		r.OnDrop(why)
