@@ -97,7 +97,7 @@ func (s *Scripts) describe(value any, body []byte) reason.Reason {
 func own(members amf0.Object) media.Metadata {
 	var rest amf0.Object
 	for _, m := range members {
-		if !describes(m.Key) {
+		if !describes(m.Key) && !numbersTracks(m.Key) {
 			rest = append(rest, m)
 		}
 	}
@@ -107,6 +107,12 @@ func own(members amf0.Object) media.Metadata {
 	}
 	const mark, end = 1, 3 // of an object
 	return media.Metadata{Count: uint32(len(rest)), Members: b[mark : len(b)-end]}
+}
+
+// numbersTracks says whether a member is about the tracks by their numbers (Enhanced
+// RTMP v2, "enhancing onMetaData"): players get one of each kind.
+func numbersTracks(name string) bool {
+	return name == "videoTrackIdInfoMap" || name == "audioTrackIdInfoMap"
 }
 
 // add makes a body wait for the frame that it goes with, if there is room.
