@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gosrt "github.com/datarhei/gosrt"
 
+	"millrace/internal/live"
 	"millrace/internal/media"
+	"millrace/internal/reason"
 	"millrace/internal/timeline"
 )
 
@@ -142,6 +145,38 @@ func (w *wire) await(t *testing.T, f func() bool) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// hoard is a connection that holds back more and more.
+type hoard struct {
+	gosrt.Conn
+	held   uint64
+	closed bool
+}
+
+func (h *hoard) Stats(s *gosrt.Statistics) {
+	h.held += 10 << 20
+	s.Instantaneous.ByteRecvBuf = h.held
+}
+func (h *hoard) Close() error { h.closed = true; return nil }
+
+// A publisher whose timestamps are so far ahead that what it sends piles up is ended.
+func TestMediaAheadOfItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := live.NewHub(live.Options{})
+		defer hub.Close()
+		p, err := hub.Publish(live.Name{Domain: "d", App: "live", Stream: "s"}, "srt", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(reason.Limit)
+		conn := &hoard{}
+		g := &guarded{conn: conn}
+		g.watch(t.Context(), p, time.Minute, nil)
+		if why := endReason(g.explain(nil)); why != reason.Limit || !conn.closed || conn.held > maxHeld+10<<20 {
+			t.Errorf("ended for %s at %d bytes", why, conn.held)
+		}
+	})
 }
 
 // The library keeps a place for the drift.

@@ -67,8 +67,12 @@ func (g *guarded) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// watch closes the connection when the right to publish ends, ctx does, or no
-// media comes any more.
+// maxHeld is how many bytes of a publisher may wait for their time to be handed on:
+// five seconds of 100 Mbit/s.
+const maxHeld = 64 << 20
+
+// watch closes the connection when the right to publish ends, ctx does, no media
+// comes any more, or more than may wait comes ahead of its time.
 func (g *guarded) watch(ctx context.Context, p *live.Publisher, idle time.Duration, over <-chan struct{}) {
 	tick := time.NewTicker(min(idle/4, time.Second))
 	defer tick.Stop()
@@ -92,6 +96,11 @@ func (g *guarded) watch(ctx context.Context, p *live.Publisher, idle time.Durati
 				seen, since = n, now
 			} else if now.Sub(since) > idle {
 				end(errIdle)
+				return
+			}
+			var s gosrt.Statistics
+			if g.conn.Stats(&s); s.Instantaneous.ByteRecvBuf > maxHeld {
+				end(errAhead)
 				return
 			}
 		}

@@ -25,6 +25,8 @@ var (
 	errBye  = errors.New("the peer has closed the connection")
 	errGone = errors.New("nothing came from the peer any more")
 	errIdle = errors.New("no media was received for too long")
+	// errAhead: timestamps say that it is to be handed on much later.
+	errAhead = errors.New("too much media is waiting for its time")
 )
 
 // session is one connection.
@@ -163,6 +165,8 @@ func endReason(err error) reason.Reason {
 		return reason.PeerGone
 	case errors.Is(err, errIdle):
 		return reason.IdleTimeout
+	case errors.Is(err, errAhead):
+		return reason.Limit
 	}
 	return reasonOf(err)
 }
