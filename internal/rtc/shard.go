@@ -147,6 +147,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 			}
 		}
 		sh.obey()
+		sh.server.gate.relent()
 		if stopping {
 			sh.out.flush()
 			sh.count()
