@@ -83,6 +83,10 @@ func (a *audience) joinWebRTC(ctx context.Context, raw string) (*member, error) 
 	if a.network.bad() {
 		v.behind(a.network, a.seed.Add(1))
 	}
+	for _, d := range v.early {
+		v.receive(d.b, d.due)
+	}
+	v.early = nil
 	if err := a.pool.add(v); err != nil {
 		return nil, fmt.Errorf("keep viewer: %w", err)
 	}

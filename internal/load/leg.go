@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +30,7 @@ type leg struct {
 	answer     *answer
 	in, out    *srtp.Context
 	ssrc       uint32
+	early      []datagram     // media that came before the handshake was over, on our side
 	fd         int            // of the pool, on Linux
 	detour     func(b []byte) // where datagrams go instead of the socket; nil
 }
@@ -97,11 +100,16 @@ func (l *leg) connect(ctx context.Context, cert tls.Certificate) error {
 		}
 	}
 	_ = l.conn.SetReadDeadline(time.Time{})
-	wire := &dtlsConn{leg: l}
-	defer wire.letGo()
+	wire := &dtlsConn{leg: l, ended: make(chan struct{})}
 	conn, err := l.secure(ctx, wire, cert)
+	wire.letGo()
 	if err != nil {
 		return fmt.Errorf("DTLS: %w", err)
+	}
+	select {
+	case <-wire.ended:
+	case <-ctx.Done():
+		return fmt.Errorf("DTLS: %w", ctx.Err())
 	}
 	return l.keys(conn)
 }
@@ -193,10 +201,13 @@ func (l *leg) write(b []byte) {
 	l.put(b)
 }
 
-// dtlsConn is the datagrams of a handshake, with all else answered or dropped.
+// dtlsConn is the datagrams of a handshake. Checks are answered, and media, which
+// a server sends as soon as its part is done, is kept.
 type dtlsConn struct {
-	leg  *leg
-	gone atomic.Bool
+	leg   *leg
+	gone  atomic.Bool
+	once  sync.Once
+	ended chan struct{} // closed when nobody reads any more
 }
 
 func (c *dtlsConn) letGo() {
@@ -207,7 +218,11 @@ func (c *dtlsConn) letGo() {
 func (c *dtlsConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, err := c.leg.conn.Read(b)
+		if n > 0 && b[0] >= 128 {
+			c.leg.early = append(c.leg.early, datagram{time.Now().UnixNano(), bytes.Clone(b[:n])})
+		}
 		if c.gone.Load() {
+			c.once.Do(func() { close(c.ended) })
 			return 0, nil, net.ErrClosed
 		}
 		if err != nil && strings.Contains(err.Error(), "refused") {
