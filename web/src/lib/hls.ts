@@ -106,6 +106,9 @@ class Native extends Watching {
 function problemIn(e: ErrorData): Problem {
   const status = e.response?.code ?? 0;
   if (status === 406) return { title: 'HLS does not carry this stream', advice: 'Play it over WebRTC.', passing: false };
+  if (status === 403 && e.details === 'levelLoadError') {
+    return { title: 'The session is over', advice: 'Nothing was asked of the server for a while, as when a device sleeps.', passing: true };
+  }
   if (status >= 400) return refused({ status });
   if (e.type === 'networkError') return unreachable;
   return { title: 'The player stopped', advice: `${e.details}: ${e.error?.message ?? ''}`, passing: true };
