@@ -95,6 +95,30 @@ func (c *Catalog) Audit(ctx context.Context, most int) ([]AuditEntry, error) {
 	return all[:min(most, len(all))], nil
 }
 
+// adopted is the key of an entry that says that AdoptAudit has been through.
+const adopted = "meta/audit"
+
+// AdoptAudit takes over the audit log of an older installation, which had a store
+// of its own, once: later calls do nothing.
+func (c *Catalog) AdoptAudit(ctx context.Context, entries []Entry) error {
+	done, err := c.done(ctx, adopted)
+	if err != nil || done {
+		return err
+	}
+	all := make([]json.RawMessage, len(entries))
+	for i, e := range entries {
+		all[i] = e.Value
+	}
+	writes, err := auditWrites(all)
+	if err == nil {
+		_, err = c.store.Put(ctx, append(writes, Write{Key: adopted, Value: []byte("{}")})...)
+	}
+	if err != nil {
+		return fmt.Errorf("take over audit log: %w", err)
+	}
+	return nil
+}
+
 // fingerprint stands for a secret where it may be seen.
 func fingerprint(secret string) string {
 	if secret == "" {

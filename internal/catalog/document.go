@@ -53,11 +53,22 @@ func (doc Document) YAML() ([]byte, error) {
 // that is not valid.
 func ParseYAML(src []byte) (Document, error) {
 	var doc Document
-	if err := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(&doc); err != nil {
+	if err := DecodeYAML(src, &doc); err != nil {
 		return Document{}, fmt.Errorf("read catalog: %w", err)
 	}
 	_, err := doc.Snapshot()
 	return doc, err
+}
+
+// DecodeYAML reads a file into v, which has a field for each of its keys.
+func DecodeYAML(src []byte, v any) (err error) {
+	// The library panics where a list is a tag and nothing else.
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("not YAML that can be read: %v", broken)
+		}
+	}()
+	return yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(v)
 }
 
 // Snapshot returns a snapshot of the document, after it has filled in what the

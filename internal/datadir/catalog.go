@@ -56,6 +56,10 @@ func (c *Catalog) open(ctx context.Context, d *Dir, o catalog.Options) error {
 	if c.Catalog, err = catalog.Open(ctx, store, o); err != nil {
 		return err
 	}
+	// Earlier installations kept the audit log apart.
+	if err := c.Store.Empty(ctx, "audit", func(all []catalog.Entry) error { return c.AdoptAudit(ctx, all) }); err != nil {
+		return err
+	}
 	if filled, err := c.Filled(ctx); err != nil || filled {
 		return err
 	}

@@ -1,7 +1,6 @@
 package datadir
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"millrace/internal/catalog"
 )
@@ -61,7 +58,7 @@ func parseDomains(src []byte) (catalog.Document, error) {
 	var file struct {
 		Domains []entry `yaml:"domains"`
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(&file); err != nil {
+	if err := catalog.DecodeYAML(src, &file); err != nil {
 		return catalog.Document{}, err
 	}
 	var doc catalog.Document

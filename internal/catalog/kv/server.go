@@ -7,6 +7,10 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"millrace/internal/catalog"
 )
 
 // reopenAfter is how long a store that has failed is left alone.
@@ -48,6 +52,35 @@ func (s *Server) Bucket(ctx context.Context, name string, age time.Duration) (*S
 		return nil, fmt.Errorf("open store %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// Empty hands f the entries of a bucket that is no longer wanted, in the order of
+// their keys, and deletes it when f has no error. Where there is no such bucket it
+// does nothing.
+func (s *Server) Empty(ctx context.Context, name string, f func([]catalog.Entry) error) error {
+	r, err := s.get()
+	if err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if _, err = r.js.KeyValue(within, name); errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open store %s: %w", name, err)
+	}
+	all, err := (&Store{server: s, name: name}).List(ctx)
+	if err == nil {
+		err = f(all)
+	}
+	if err == nil {
+		err = r.js.DeleteKeyValue(ctx, name)
+	}
+	if err != nil {
+		return fmt.Errorf("empty store %s: %w", name, err)
+	}
+	return nil
 }
 
 // get returns the running server, which it starts anew where it has failed.
