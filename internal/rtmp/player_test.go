@@ -86,6 +86,35 @@ func TestPlayerIsRefused(t *testing.T) {
 	}
 }
 
+// TestSilentServer wants the opening of a connection bounded by its context, though the
+// server says nothing.
+func TestSilentServer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	late := errors.New("late")
+	for _, scheme := range []string{"rtmp", "rtmps"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := Dialer{}.Play(ctx, scheme+"://"+ln.Addr().String()+"/live/s")
+			ended <- err
+		}()
+		c, err := ln.Accept()
+		must(t, err)
+		defer c.Close()
+		cancel(late)
+		select {
+		case err := <-ended:
+			if !errors.Is(err, late) && !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", scheme, err)
+			}
+		case <-time.After(bound):
+			t.Fatalf("%s: it hangs", scheme)
+		}
+	}
+}
+
 // TestPlayerCloses wants Close to end a Next that waits.
 func TestPlayerCloses(t *testing.T) {
 	w := run(t, Config{})

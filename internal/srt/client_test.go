@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"millrace/internal/live"
@@ -86,6 +87,21 @@ func TestClientIsRefused(t *testing.T) {
 				t.Errorf("told %v", err)
 			}
 		})
+	}
+}
+
+// TestSilentServer wants a server that says nothing given up on.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = Dialer{}.Play(t.Context(), "srt://"+c.LocalAddr().String()+"?streamid=#!::r=/live/s")
+	var said interface{ Reason() reason.Reason }
+	if !errors.As(err, &said) || said.Reason() != reason.Unreachable {
+		t.Errorf("told %v", err)
 	}
 }
 
