@@ -12,6 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { closeAll, root, says } from './lib/lab.mjs';
 import { busy, load, machine } from './lib/machine.mjs';
 import { table } from './lib/numbers.mjs';
+import api from './parts/api.mjs';
 import cast from './parts/cast.mjs';
 import code from './parts/code.mjs';
 import control from './parts/control.mjs';
@@ -28,7 +29,7 @@ import streaming from './parts/streaming.mjs';
 import thin from './parts/thin.mjs';
 
 // The first ones are those that a busy machine spoils most.
-const parts = [fan, many, streaming, joins, loss, sound, thin, latency, cast, join, hls, binaryPart, control, code, clonePart];
+const parts = [fan, many, streaming, joins, loss, sound, thin, latency, cast, join, hls, api, binaryPart, control, code, clonePart];
 const patience = 900; // seconds for all, and some are left for tidying up
 const began = Date.now();
 const spent = () => (Date.now() - began) / 1000;

@@ -43,8 +43,11 @@ func (s *Server) authenticate(c *call) (*catalog.AccessKey, error) {
 		return nil, &Error{http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found."}
 	}
 	if !sig.matches(key.Secret) {
-		return nil, &Error{http.StatusBadRequest, "SignatureDoesNotMatch",
-			"Specified signature is not matched with our calculation. server string to sign is:" + sig.shown}
+		message := "Specified signature is not matched with our calculation. server string to sign is:" + sig.toSign
+		if sig.canonical != "" {
+			message += " server canonical request is:" + sig.canonical
+		}
+		return nil, &Error{http.StatusBadRequest, "SignatureDoesNotMatch", message}
 	}
 	if sig.version != version {
 		return nil, &Error{http.StatusBadRequest, "InvalidVersion", "Specified parameter Version is not valid: it is not " + version + "."}

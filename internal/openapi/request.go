@@ -29,9 +29,10 @@ type call struct {
 
 // read takes a request apart. Nothing of it is believed yet.
 func read(w http.ResponseWriter, r *http.Request) (*call, error) {
-	c := &call{method: r.Method, host: r.Host, path: r.URL.EscapedPath(), header: r.Header, all: map[string]string{}}
+	c := &call{method: r.Method, host: r.Host, path: r.URL.EscapedPath(), header: r.Header}
 	var err error
-	if c.query, err = parsePairs(r.URL.RawQuery); err != nil {
+	c.query, err = parsePairs(r.URL.RawQuery)
+	if c.all = make(map[string]string, len(c.query)+1); err != nil {
 		return c, err
 	}
 	if err := c.add(c.query); err != nil {
@@ -76,7 +77,7 @@ func parsePairs(raw string) ([]pair, error) {
 	if strings.Count(raw, "&") > maxParameters {
 		return nil, &Error{http.StatusBadRequest, "InvalidParameter", "There are too many parameters."}
 	}
-	var all []pair
+	all := make([]pair, 0, strings.Count(raw, "&")+1)
 	for word := range strings.SplitSeq(raw, "&") {
 		if word == "" {
 			continue

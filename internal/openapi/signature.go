@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the format prescribes it
 	"crypto/sha256"
@@ -15,9 +14,9 @@ import (
 // signed is what both kinds of signatures say.
 type signed struct {
 	keyID, nonce, timestamp, version string
-	// toSign is the text that was signed, and shown is what helps a client to
-	// find out where its own differs.
-	toSign, shown string
+	// toSign is the text that was signed, and canonical what it was made of, where
+	// it does not hold that: with them a client finds out where its own differ.
+	toSign, canonical string
 	// matches says whether a secret made the signature.
 	matches func(secret string) bool
 }
@@ -51,7 +50,7 @@ func (c *call) signatureV1() (*signed, error) {
 	if err != nil || len(given) != sha1.Size {
 		return nil, &Error{http.StatusBadRequest, "IncompleteSignature", "Signature is not 20 bytes in Base64."}
 	}
-	var pairs []pair
+	pairs := make([]pair, 0, len(c.all))
 	for name, value := range c.all {
 		if name != "Signature" {
 			pairs = append(pairs, pair{name, value})
@@ -60,7 +59,7 @@ func (c *call) signatureV1() (*signed, error) {
 	text := c.method + "&%2F&" + escape(canonical(pairs))
 	return &signed{
 		keyID: c.all["AccessKeyId"], nonce: c.all["SignatureNonce"], timestamp: c.all["Timestamp"], version: c.all["Version"],
-		toSign: text, shown: text,
+		toSign: text,
 		matches: func(secret string) bool {
 			mac := hmac.New(sha1.New, []byte(secret+"&"))
 			mac.Write([]byte(text))
@@ -79,44 +78,61 @@ func (c *call) signatureV3() (*signed, error) {
 	incomplete := func(why string) (*signed, error) {
 		return nil, &Error{http.StatusBadRequest, "IncompleteSignature", "The Authorization header " + why + "."}
 	}
-	parts := map[string]string{}
+	var credential, names, signature string
 	for word := range strings.SplitSeq(strings.TrimPrefix(c.header.Get("Authorization"), algorithmV3+" "), ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(word), "=")
-		parts[name] = value
+		switch name, value, _ := strings.Cut(strings.TrimSpace(word), "="); name {
+		case "Credential":
+			credential = value
+		case "SignedHeaders":
+			names = strings.ToLower(value)
+		case "Signature":
+			signature = value
+		}
 	}
-	given, err := hex.DecodeString(parts["Signature"])
+	given, err := hex.DecodeString(signature)
 	if err != nil || len(given) != sha256.Size {
 		return incomplete("holds no Signature of 64 hexadecimal digits")
 	}
-	if parts["Credential"] == "" {
+	if credential == "" {
 		return incomplete("holds no Credential")
 	}
-	headers := strings.Split(strings.ToLower(parts["SignedHeaders"]), ";")
+	headers := strings.Split(names, ";")
 	for _, name := range mustSign {
 		if !slices.Contains(headers, name) {
 			return incomplete("does not sign " + name)
 		}
 	}
 	var b strings.Builder
-	b.WriteString(c.method + "\n" + c.path + "\n" + canonical(slices.Clone(c.query)) + "\n")
-	for _, name := range headers {
-		value := strings.Join(c.header.Values(name), ",")
-		if name == "host" {
-			value = c.host
+	b.Grow(1024)
+	line := func(words ...string) {
+		for _, w := range words {
+			b.WriteString(w)
 		}
-		b.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
+		b.WriteByte('\n')
+	}
+	line(c.method)
+	line(c.path)
+	line(canonical(slices.Clone(c.query)))
+	for _, name := range headers {
+		value := c.host
+		if name != "host" {
+			value = strings.Join(c.header.Values(name), ",")
+		}
+		line(name, ":", strings.TrimSpace(value))
 	}
 	sum := sha256.Sum256(c.body)
 	content := hex.EncodeToString(sum[:])
 	if !strings.EqualFold(c.header.Get("X-Acs-Content-Sha256"), content) {
 		return nil, &Error{http.StatusBadRequest, "InvalidContentSha256", "x-acs-content-sha256 is not the hash of the body, " + content + "."}
 	}
-	b.WriteString("\n" + strings.Join(headers, ";") + "\n" + content)
+	line()
+	line(names)
+	b.WriteString(content)
 	hash := sha256.Sum256([]byte(b.String()))
 	text := algorithmV3 + "\n" + hex.EncodeToString(hash[:])
 	return &signed{
-		keyID: parts["Credential"], nonce: c.header.Get("X-Acs-Signature-Nonce"), timestamp: c.header.Get("X-Acs-Date"),
-		version: c.header.Get("X-Acs-Version"), toSign: text, shown: text + " server canonical request is:" + b.String(),
+		keyID: credential, nonce: c.header.Get("X-Acs-Signature-Nonce"), timestamp: c.header.Get("X-Acs-Date"),
+		version: c.header.Get("X-Acs-Version"), toSign: text, canonical: b.String(),
 		matches: func(secret string) bool {
 			mac := hmac.New(sha256.New, []byte(secret))
 			mac.Write([]byte(text))
@@ -125,31 +141,49 @@ func (c *call) signatureV3() (*signed, error) {
 	}, nil
 }
 
-// canonical joins parameters in the order of their names, escaped.
+// canonical joins parameters in the order of their names, escaped. It sorts them.
 func canonical(pairs []pair) string {
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value)) })
-	var b strings.Builder
+	slices.SortFunc(pairs, func(a, b pair) int {
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.value, b.value)
+	})
+	size := 0
+	for _, p := range pairs {
+		size += len(p.name) + len(p.value) + len("=&") + 16 // some characters take three
+	}
+	b := make([]byte, 0, size)
 	for i, p := range pairs {
 		if i > 0 {
-			b.WriteByte('&')
+			b = append(b, '&')
 		}
-		b.WriteString(escape(p.name) + "=" + escape(p.value))
+		b = append(appendEscaped(b, p.name), '=')
+		b = appendEscaped(b, p.value)
 	}
-	return b.String()
+	return string(b)
 }
 
-// escape is percent-encoding as in RFC 3986: nothing but its unreserved
-// characters stays.
-func escape(s string) string {
+// plain says which bytes escape leaves as they are: the unreserved characters of
+// RFC 3986 section 2.3.
+var plain = func() (t [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
+		t[c] = true
+	}
+	return t
+}()
+
+// escape is percent-encoding as in RFC 3986.
+func escape(s string) string { return string(appendEscaped(make([]byte, 0, len(s)*5/4), s)) }
+
+func appendEscaped(b []byte, s string) []byte {
 	const digits = "0123456789ABCDEF"
-	var b strings.Builder
+	from := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
-			b.WriteByte(c)
-		default:
-			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		if c := s[i]; !plain[c] {
+			b = append(append(b, s[from:i]...), '%', digits[c>>4], digits[c&15])
+			from = i + 1
 		}
 	}
-	return b.String()
+	return append(b, s[from:]...)
 }

@@ -50,6 +50,7 @@ type node struct {
 	rtmp        string // host:port
 	key, secret string
 	stop        func()
+	kill        func() // without a goodbye
 }
 
 // serve starts a server on free ports and waits for its banner.
@@ -71,11 +72,12 @@ func serve(t *testing.T, dataDir string, flags ...string) *node {
 	}
 	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	n := &node{}
+	killed := false
 	n.stop = sync.OnceFunc(func() {
 		kill.Reset(patience)
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_, _ = io.Copy(io.Discard, out)
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && !killed {
 			t.Errorf("the server ended by %v", err)
 		}
 		kill.Stop()
@@ -83,6 +85,7 @@ func serve(t *testing.T, dataDir string, flags ...string) *node {
 			t.Log(log.String())
 		}
 	})
+	n.kill = func() { killed = true; _ = cmd.Process.Kill(); n.stop() }
 	t.Cleanup(n.stop)
 	var banner strings.Builder
 	lines := bufio.NewScanner(out)

@@ -185,3 +185,56 @@ func TestStory(t *testing.T) {
 		t.Errorf("callbacks: %+v", records)
 	}
 }
+
+// A node that is killed while somebody publishes tells of the end when it starts
+// again.
+func TestKilledNode(t *testing.T) {
+	const push, pull = "push.killed.test", "play.killed.test"
+	told := make(chan string, 100)
+	listener := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.URL.Query().Get("action") }))
+	defer listener.Close()
+	// What was delivered, but not yet written down as delivered, comes again.
+	hear := func(want, again string) {
+		t.Helper()
+		late := time.After(patience)
+		for {
+			select {
+			case got := <-told:
+				if got == want {
+					return
+				}
+				if got != again {
+					t.Fatalf("callback %s, want %s", got, want)
+				}
+			case <-late:
+				t.Fatalf("no callback %s", want)
+			}
+		}
+	}
+	dir := t.TempDir()
+	n := serve(t, dir, "--callback-private")
+	c := n.client(t, n.key, n.secret)
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, kind := range map[string]string{push: "liveEdge", pull: "liveVideo"} {
+		must(c.AddLiveDomain(request(live.CreateAddLiveDomainRequest, func(r *live.AddLiveDomainRequest) {
+			r.DomainName, r.LiveDomainType, r.Region = name, kind, "cn-shanghai"
+		})))
+	}
+	must(c.AddLiveDomainMapping(request(live.CreateAddLiveDomainMappingRequest, func(r *live.AddLiveDomainMappingRequest) { r.PushDomain, r.PullDomain = push, pull })))
+	must(c.BatchSetLiveDomainConfigs(request(live.CreateBatchSetLiveDomainConfigsRequest, func(r *live.BatchSetLiveDomainConfigsRequest) {
+		r.DomainNames, r.Functions = push, `[{"functionName":"aliauth","functionArgs":[{"argName":"auth_type","argValue":"no_auth"}]}]`
+	})))
+	must(c.SetLiveStreamsNotifyUrlConfig(request(live.CreateSetLiveStreamsNotifyUrlConfigRequest, func(r *live.SetLiveStreamsNotifyUrlConfigRequest) {
+		r.DomainName, r.NotifyUrl = push, listener.URL
+	})))
+	n.publish(t, push, "")
+	hear("publish", "")
+	n.kill()
+	serve(t, dir, "--callback-private")
+	hear("publish_done", "publish")
+}
