@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"millrace/internal/catalog"
@@ -32,13 +33,13 @@ func (w *world) publish(t *testing.T, domain, stream, query string) *live.Publis
 	video := &media.Track{Kind: media.Video, Codec: media.H264, Width: 640, Height: 360}
 	audio := &media.Track{Kind: media.Audio, Codec: media.AAC, SampleRate: 48000, Channels: 2}
 	p.Announce(video, audio)
-	now := time.Now()
+	now := media.Now()
 	for at := -3 * time.Second; at < 0; at += 20 * time.Millisecond {
 		for _, f := range []*media.Frame{{Track: video, Data: make([]byte, 2500)}, {Track: audio, Data: make([]byte, 200)}} {
 			if f.Track == video && at%(40*time.Millisecond) != 0 {
 				continue
 			}
-			f.DTS, f.PTS, f.Key, f.Arrived = media.Time(at+time.Minute), media.Time(at+time.Minute), true, now.Add(at).UnixNano()
+			f.DTS, f.PTS, f.Key, f.Arrived = media.Time(at+time.Minute), media.Time(at+time.Minute), true, now+int64(at)
 			if err := p.Write(f); err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +61,9 @@ type onlineStreams struct {
 	}
 }
 
-func TestOnlineList(t *testing.T) {
+func TestOnlineList(t *testing.T) { synctest.Test(t, testOnlineList) }
+
+func testOnlineList(t *testing.T) {
 	w := begin(t)
 	k := w.key(t, catalog.Full, "")
 	w.want(t, w.v1(k, http.MethodPost, "AddLiveDomain", "DomainName", "play.test", "LiveDomainType", "liveVideo", "Region", "local"), 200, "", "")
