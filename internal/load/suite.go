@@ -49,7 +49,7 @@ func StartServer(ctx context.Context, program string, streams int, more ...strin
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
 	at := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	args := []string{program, "serve", "--no-auth", "--data-dir", dir, "--log-level", "warn", "--http-addr", at(0),
+	args := []string{program, "serve", "--no-auth", "--stream-quota=0", "--data-dir", dir, "--log-level", "warn", "--http-addr", at(0),
 		"--rtmp-addr", at(1), "--srt-addr", "off", "--rtc-addr", at(2), "--admin-addr", at(3)}
 	args = append(args, more...)
 	if path, err := exec.LookPath("taskset"); err == nil {
