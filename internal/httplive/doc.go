@@ -3,7 +3,9 @@
 //
 //	request ─► Admission ─► feed.Set ─► feed.Viewer ─► outlet (TCP, HTTP, WebSocket)
 //
-// A viewer is the goroutine of its request; package feed says how it is served.
+// A viewer over HTTP/1 gets its connection taken over from the http.Server, which
+// so keeps nothing of it; any other is the goroutine of its request. Package feed
+// says how viewers are served.
 // A viewer that asks for audio=opus gets Opus as it is, in the enhanced form, and
 // one that asks for onlyaudio=1 or onlyvideo=1 gets that alone.
 //

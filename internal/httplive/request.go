@@ -33,6 +33,9 @@ func parseWish(r *http.Request) (wish, error) {
 	}}}
 	if wantsWebSocket(r) {
 		w.Protocol = catalog.WSFLV
+		if w.Referer == "" {
+			w.Referer = r.Header.Get("Origin") // browsers send no other here
+		}
 	}
 	w.SetArguments(r.URL.RawQuery)
 	w.Opus = catalog.Argument(r.URL.RawQuery, audioArgument) == audioOpus

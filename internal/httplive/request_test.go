@@ -42,3 +42,22 @@ func FuzzParseWish(f *testing.F) {
 		}
 	})
 }
+
+// Pages that play over WebSocket are told by their origin, all others by the
+// referer alone.
+func TestOriginOfWebSockets(t *testing.T) {
+	for _, c := range []struct{ upgrade, referer, want string }{
+		{"websocket", "", "https://page.test"},
+		{"websocket", "https://other.test/", "https://other.test/"},
+		{"h2c", "", ""},
+	} {
+		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {c.upgrade}, "Origin": {"https://page.test"}}
+		if c.referer != "" {
+			h.Set("Referer", c.referer)
+		}
+		w, err := parseWish(&http.Request{RequestURI: "/live/demo.flv", URL: &url.URL{Path: "/live/demo.flv"}, Header: h})
+		if err != nil || w.Referer != c.want {
+			t.Errorf("%+v: referer %q, %v", c, w.Referer, err)
+		}
+	}
+}

@@ -62,7 +62,9 @@ func (s *Server) Close() {
 }
 
 // ServeFLV answers a request for /{app}/{stream}.flv. It blocks as long as the
-// viewer watches. A request that asks for an upgrade to WebSocket gets one.
+// viewer watches, unless that is over a connection taken over from the
+// http.Server: then it returns when the viewer is admitted. A request that asks
+// for an upgrade to WebSocket gets one.
 func (s *Server) ServeFLV(w http.ResponseWriter, r *http.Request) {
 	began, session := time.Now(), rand.Text()
 	openToAll(w.Header())
@@ -92,11 +94,16 @@ func (s *Server) ServeFLV(w http.ResponseWriter, r *http.Request) {
 
 // serve plays q to the viewer. An error is a refusal: nothing was answered yet.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session string, began time.Time, log *slog.Logger) error {
-	ctx, cancel, err := s.enter(r.Context(), session)
+	ctx, v, err := s.enter(r.Context(), session)
 	if err != nil {
 		return err
 	}
-	defer s.leave(session, cancel)
+	watches := false
+	defer func() {
+		if !watches {
+			s.leave(v)
+		}
+	}()
 	source, err := s.admit(ctx, q)
 	if err != nil {
 		return err
@@ -113,14 +120,25 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 		return err
 	}
 	setHeaders(w.Header())
-	defer s.feeds.Part(f)
-	out, err := s.open(ctx, w, r, q.Protocol, cancel)
+	out, err := s.open(ctx, v, w, r, q.Protocol)
 	if err != nil {
+		s.feeds.Part(f)
 		log.Info("viewer refused", "reason", string(reason.BadRequest), "err", err)
 		s.metrics.refused(q.Protocol, reason.BadRequest)
 		return nil // answered by the upgrade
 	}
-	s.play(ctx, f, out, q, began, log)
+	watch := func() {
+		defer s.leave(v)
+		defer s.feeds.Part(f)
+		s.play(ctx, f, out, q, began, log)
+	}
+	watches = true
+	if _, own := out.(*connOutlet); !own {
+		watch()
+		return nil
+	}
+	v.detach()
+	go watch() // so that net/http lets go of the request, its buffers and its stack
 	return nil
 }
 
@@ -148,20 +166,28 @@ func setHeaders(h http.Header) {
 }
 
 // open makes the viewer's outlet.
-func (s *Server) open(ctx context.Context, w http.ResponseWriter, r *http.Request, p catalog.Protocol, leave func(error)) (outlet, error) {
+func (s *Server) open(ctx context.Context, v *visit, w http.ResponseWriter, r *http.Request, p catalog.Protocol) (outlet, error) {
 	if p == catalog.WSFLV {
-		return openSocket(ctx, w, r, s.config.WriteTimeout, leave)
+		return openSocket(ctx, w, r, s.config.WriteTimeout, v.cancel)
 	}
 	if r.ProtoMajor == 1 {
-		if o, err := openConn(ctx, w, r, s.config.WriteTimeout, leave); err == nil {
+		if o, err := openConn(ctx, w, r, s.config.WriteTimeout, v.cancel); err == nil {
 			return o, nil
 		}
 	}
 	return openResponse(w, s.config.WriteTimeout), nil
 }
 
-// enter counts a viewer in. The returned context ends with Close, and with parent.
-func (s *Server) enter(parent context.Context, session string) (context.Context, context.CancelCauseFunc, error) {
+// visit is a viewer that is counted in.
+type visit struct {
+	session string
+	cancel  context.CancelCauseFunc
+	detach  func() bool // from the request's context
+}
+
+// enter counts a viewer in, until leave. The returned context ends with Close, and
+// until detach with the request.
+func (s *Server) enter(request context.Context, session string) (context.Context, *visit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -170,17 +196,20 @@ func (s *Server) enter(parent context.Context, session string) (context.Context,
 	if len(s.viewers) >= s.config.MaxViewers {
 		return nil, nil, &catalog.Denied{Reason: reason.Limit, Detail: "too many viewers"}
 	}
-	ctx, cancel := context.WithCancelCause(parent)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(request))
+	v := &visit{session: session, cancel: cancel}
+	v.detach = context.AfterFunc(request, func() { cancel(context.Cause(request)) })
 	s.viewers[session] = cancel
 	s.running.Add(1)
-	return ctx, cancel, nil
+	return ctx, v, nil
 }
 
-func (s *Server) leave(session string, cancel context.CancelCauseFunc) {
+func (s *Server) leave(v *visit) {
 	s.mu.Lock()
-	delete(s.viewers, session)
+	delete(s.viewers, v.session)
 	s.mu.Unlock()
-	cancel(nil)
+	v.detach()
+	v.cancel(nil)
 	s.running.Done()
 }
 
