@@ -38,7 +38,9 @@ export default {
       memory: { measured: `${(kb / 1024).toFixed(1)} MB`, holds: kb <= 3 * 1024 },
       details: `### Ordinary streaming
 
-\`millrace bench load --over flv\`: viewers of HTTP-FLV, as in the load of WebRTC; a tag counts as a packet.
+\`millrace bench load --over flv\`: viewers of HTTP-FLV, as in the load of WebRTC; a tag counts as a packet. Their sockets are
+polled: over a network, too, no sender pays for waking a receiver. A picture's delay ends at the kernel's time of the newest packet
+of what is read at a time; how late that was read is no part of it, and stands in the last column.
 
 ${tableOf(load.out)}
 
