@@ -47,6 +47,7 @@ type kept[T any] struct {
 	Record[T]
 	revision uint64 // 0: not there yet. Run's alone, once opened
 	dropped  bool
+	tried    bool // it may be there
 }
 
 const prefix = "record/"
@@ -62,7 +63,7 @@ func Open[T any](ctx context.Context, store catalog.Store, o Options) (*Journal[
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	for _, e := range all {
-		k := &kept[T]{revision: e.Revision}
+		k := &kept[T]{revision: e.Revision, tried: true}
 		k.ID, err = strconv.ParseUint(e.Key[len(prefix):], 10, 64)
 		if err == nil {
 			err = json.Unmarshal(e.Value, &k.Value)
@@ -90,7 +91,12 @@ func (j *Journal[T]) Add(v T) uint64 {
 	n := 0
 	for n < len(j.records)-1 && (len(j.records)-n > j.options.Most || j.records[n].ID < oldest) {
 		j.records[n].dropped = true
-		j.save(j.records[n])
+		delete(j.unsaved, j.records[n].ID)
+		// While the store fails, deletions pile up. Those that are passed over age
+		// away there.
+		if j.records[n].tried && len(j.unsaved) < 2*j.options.Most {
+			j.save(j.records[n])
+		}
 		n++
 	}
 	j.records = slices.Delete(j.records, 0, n)
@@ -186,7 +192,7 @@ func (j *Journal[T]) write(ctx context.Context) error {
 		rev, err := j.put(ctx, k, value)
 		if err != nil {
 			j.mu.Lock()
-			if _, newer := j.unsaved[k.ID]; !newer && len(j.unsaved) < j.options.Most {
+			if _, newer := j.unsaved[k.ID]; !newer {
 				j.unsaved[k.ID] = k
 			}
 			j.mu.Unlock()
@@ -224,6 +230,7 @@ func (j *Journal[T]) next() (*kept[T], []byte, error) {
 	defer j.mu.Unlock()
 	for id, k := range j.unsaved {
 		delete(j.unsaved, id)
+		k.tried = true
 		if k.dropped {
 			return k, nil, nil
 		}

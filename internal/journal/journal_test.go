@@ -127,6 +127,36 @@ func TestStoreFailsForAWhile(t *testing.T) {
 	})
 }
 
+// A store that fails for long costs no more memory than three times the list, and gets
+// the newest records when it works again.
+func TestStoreFailsForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failing{Store: mem.New()}
+		j := open(t, store, 3)
+		run(t, j, func() {
+			for _, s := range []string{"a", "b", "c"} {
+				j.Add(note{s})
+			}
+			synctest.Wait()
+			store.broken.Store(true)
+			for range 1000 {
+				j.Add(note{"x"})
+			}
+			for _, s := range []string{"d", "e", "f"} {
+				j.Add(note{s})
+			}
+			synctest.Wait()
+			if n := j.Unsaved(); n > 9 {
+				t.Errorf("%d records wait to be written", n)
+			}
+			store.broken.Store(false)
+		})
+		if got := texts(open(t, store.Store, 3)); got != "fed" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // deaf is a store whose writes come through but are not answered when the
 // caller's context ends meanwhile.
 type deaf struct {
