@@ -61,7 +61,7 @@ lint:
 	@[[ -x bin/golangci-lint ]] || GOBIN=$(CURDIR)/bin go install $(GOLANGCI)
 	bin/golangci-lint run ./...
 
-# Measures all of bench/results.md anew, in fifteen minutes at most; the machine
+# Measures all of bench/results.md anew, in half an hour at most; the machine
 # should have nothing else to do. make bench BENCH='^load|join' prints those parts;
 # OUT=file writes that file instead.
 bench: deps build
