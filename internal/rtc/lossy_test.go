@@ -303,12 +303,12 @@ func TestLossyNetworks(t *testing.T) {
 		up, down losses
 		wants    [2]outcome // without feedback, and with it
 	}{
-		{"2 %", 50 * ms, atRandom(.02), atRandom(.02), atMost(1, 105*ms, 140*ms, 1, 80*ms, 140*ms)},
-		{"5 %", 50 * ms, atRandom(0), atRandom(.05), atMost(1, 105*ms, 180*ms, 1, 80*ms, 110*ms)},
-		{"5 %, requests too", 50 * ms, atRandom(.05), atRandom(.05), atMost(1, 180*ms, 300*ms, 1, 105*ms, 140*ms)},
-		{"10 %", 50 * ms, atRandom(0), atRandom(.10), atMost(1, 105*ms, 140*ms, 1, 80*ms, 110*ms)},
-		{"10 %, requests too", 50 * ms, atRandom(.10), atRandom(.10), atMost(1, 180*ms, 300*ms, 1, 125*ms, 180*ms)},
-		{"20 % in bursts of 3", 100 * ms, atRandom(0), inBursts(.20, 3), atMost(.99, 300*ms, 400*ms, 1, 200*ms, 300*ms)},
+		{"2 %", 50 * ms, atRandom(.02), atRandom(.02), atMost(1, 105*ms, 140*ms, 1, 105*ms, 180*ms)},
+		{"5 %", 50 * ms, atRandom(0), atRandom(.05), atMost(1, 105*ms, 180*ms, 1, 105*ms, 180*ms)},
+		{"5 %, requests too", 50 * ms, atRandom(.05), atRandom(.05), atMost(1, 180*ms, 300*ms, 1, 105*ms, 180*ms)},
+		{"10 %", 50 * ms, atRandom(0), atRandom(.10), atMost(1, 105*ms, 140*ms, 1, 105*ms, 180*ms)},
+		{"10 %, requests too", 50 * ms, atRandom(.10), atRandom(.10), atMost(1, 180*ms, 300*ms, .99, 150*ms, 250*ms)},
+		{"20 % in bursts of 3", 100 * ms, atRandom(0), inBursts(.20, 3), atMost(.99, 300*ms, 400*ms, .99, 300*ms, 400*ms)},
 		{"20 % in bursts of 3, requests too", 100 * ms, inBursts(.20, 3), inBursts(.20, 3), atMost(.90, time.Second, time.Second, .97, 400*ms, time.Second)},
 	} {
 		for _, each := range []int{0, chromiumTells} {

@@ -80,7 +80,7 @@ func (sh *shard) miss(v *viewer, now int64) {
 			continue
 		}
 		a := v.video.askedFor(media.Video, out)
-		if a.flying = max(a.flying, 1) - 1; a.flying > 0 || v.repairs.queues || !is.repeat && a.times > 0 {
+		if a.flying = max(a.flying, 1) - 1; a.flying > 0 || v.repairs.lately || !is.repeat && a.times > 0 {
 			continue
 		}
 		v.repaired(sh.answer(v, v.video, media.Video, number, told, now))

@@ -3,6 +3,7 @@ package rtc
 import (
 	"encoding/binary"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/interceptor/pkg/twcc"
@@ -43,6 +44,7 @@ func (r *teller) picture() []*rtp.Packet {
 // what is sent thereupon.
 func (r *teller) tells(all []*rtp.Packet, lost ...int) []*rtp.Packet {
 	r.t.Helper()
+	<-time.After(60 * ms)
 	r.now += 60 * ms
 	gone := map[int]bool{}
 	for _, i := range lost {
@@ -80,7 +82,9 @@ func (r *teller) repeats(got []*rtp.Packet, want ...*rtp.Packet) {
 // What feedback tells the loss of is sent again, once, unless something of it is
 // on its way; so is a repeat that gets lost. From the first loss on it is known
 // what the numbers were.
-func TestToldLoss(t *testing.T) {
+func TestToldLoss(t *testing.T) { synctest.Test(t, testToldLoss) }
+
+func testToldLoss(t *testing.T) {
 	r := newTeller(t)
 	r.repeats(r.tells(r.tap.taken()))
 	if r.v.origins.of != nil || r.v.origins.eager.Load() {
@@ -123,7 +127,11 @@ func TestToldLoss(t *testing.T) {
 	all = r.picture()
 	for _, over := range []int{overRuns, 0} { // what gets lost in a queue is asked for if it is wanted
 		r.v.link.over, r.v.link.gone = over, []uint16{binary.BigEndian.Uint16(all[1].GetExtension(5))}
-		r.sh.miss(r.v, r.bench.now.Add(r.now).UnixNano())
+		now := r.bench.now.Add(r.now)
+		if over == 0 {
+			now = now.Add(repairJammed) // and what gets lost just after it
+		}
+		r.sh.miss(r.v, now.UnixNano())
 		if got := r.tap.taken(); over > 0 {
 			r.repeats(got)
 		} else {

@@ -133,7 +133,7 @@ func TestSoundTwice(t *testing.T) {
 		want   uint64
 	}{{0, false, 2}, {twiceFrom, false, 4}, {.1, true, 2}, {.1, false, 4}} {
 		for _, v := range viewers {
-			v.repairs.queues = tt.queues
+			v.repairs.lately = tt.queues
 			v.redundancy.judge(tt.loss, tt.queues, b.now.Add(at).UnixNano())
 		}
 		if n := send(); n != tt.want {

@@ -229,7 +229,7 @@ func (sh *shard) repeat(l *later, number int64) {
 	if pk == nil || out != number || !known && l.track.given.fresh(out) {
 		return
 	}
-	paid := l.kind == media.Audio && l.why == doubled && !v.repairs.queues || v.repairs.spare() && v.repairs.spend(pk, l.kind)
+	paid := l.kind == media.Audio && l.why == doubled && !v.repairs.lately || v.repairs.spare() && v.repairs.spend(pk, l.kind)
 	if paid && sh.again(v, l.track, l.kind, pk, out, known) {
 		v.repaired(l.why)
 	}
@@ -284,8 +284,11 @@ type repairs struct {
 	left    float64 // bytes that repeats may cost now
 	most    float64
 	loss    float64 // share of packets that get lost
-	queues  bool
-	doubles bool // pictures go out twice
+	queues  bool    // packets wait on the way
+	lately  bool    // they do, or did so lately that copies would be lost to that
+	jammed  int64   // Unix ns of when they last did; 0: never
+	stream  float64 // bytes per second of the stream's pictures, whatever of them is sent
+	doubles bool    // pictures go out twice
 
 	filled         uint64 // bytes of media that had been sent at the last filling
 	at             int64  // Unix ns: when the window began
@@ -307,10 +310,11 @@ const (
 	repairSaved    = 4       // seconds of the share
 	repairLeast    = 128_000 // bytes that may be saved in any case
 	repairWindow   = time.Second
-	repairSample   = 50     // packets that loss is judged by at least
-	repairOverhead = 64     // bytes that a packet costs beside its payload
-	repairBurst    = 512    // numbers that one request may name
-	repairReserve  = 48_000 // bytes that what is sent unasked leaves
+	repairJammed   = 2 * time.Second // what gets lost so soon after a queue was lost to it
+	repairSample   = 50              // packets that loss is judged by at least
+	repairOverhead = 64              // bytes that a packet costs beside its payload
+	repairBurst    = 512             // numbers that one request may name
+	repairReserve  = 48_000          // bytes that what is sent unasked leaves
 )
 
 // fill adds what was sent since the last filling gives. asks is how many packets
@@ -320,13 +324,17 @@ func (r *repairs) fill(v *viewer, now int64, asks int) {
 		r.begun, r.left, r.most, r.at = true, repairLeast, repairLeast, now
 	}
 	r.queues = v.congested(now)
+	if r.queues || v.phase == paced && !v.aside() || v.pace.waits {
+		r.jammed = now
+	}
+	r.lately = r.jammed != 0 && now-r.jammed < int64(repairJammed)
 	asked := float64(r.missed+asks) / float64(max(v.totals.packets-r.packets, repairSample))
 	r.loss = max(v.reportedLoss(), asked, r.before)
 	if v.overTCP() {
 		r.loss = 0 // what its queue does not take is no loss that more would help
 	}
 	share := min(repairShare+repairPerLoss*r.loss, repairMost)
-	r.doubles = !r.queues && r.loss >= doublesFrom && r.rate > 0 && v.link.estimate() >= doublesRoom*8*r.rate
+	r.doubles = !r.lately && r.loss >= doublesFrom && r.rate > 0 && v.link.estimate() >= doublesRoom*8*max(r.rate, r.stream)
 	switch {
 	case r.queues:
 		share = repairQueued
@@ -364,4 +372,4 @@ func (r *repairs) spend(pk *media.Packet, kind media.Kind) bool {
 }
 
 // spare says whether there is enough to send what nobody has asked for.
-func (r *repairs) spare() bool { return !r.queues && r.left > repairReserve }
+func (r *repairs) spare() bool { return !r.lately && r.left > repairReserve }

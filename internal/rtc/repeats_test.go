@@ -146,3 +146,45 @@ func TestNoCopiesOverTCP(t *testing.T) {
 		t.Error("what is asked for is not sent again")
 	}
 }
+
+// What gets lost where packets wait, or waited just now, is lost to that: nothing
+// is sent twice, and what little a viewer gets meanwhile is no measure of room.
+func TestNoCopiesIntoQueue(t *testing.T) {
+	b := newPacketBench(t, false)
+	v := b.viewer(videoOnly())
+	b.sh.join(v, b.now.UnixNano())
+	r, now := &v.repairs, b.now.UnixNano()
+	fill := func(after time.Duration) {
+		now += int64(after)
+		v.totals.bytes, v.totals.packets = v.totals.bytes+10_000, v.totals.packets+100
+		r.fill(v, now, 20)
+	}
+	v.link.rate = 2e6
+	fill(0)
+	fill(time.Second)
+	fill(time.Second)
+	if !r.doubles || !r.spare() {
+		t.Fatalf("%+v", *r)
+	}
+	r.stream = 300_000
+	if fill(0); r.doubles {
+		t.Fatal("pictures go out twice over a link that has no room for them")
+	}
+	for name, jam := range map[string]func(on bool){
+		"a queue": func(on bool) { v.link.heard, v.link.over = now, map[bool]int{true: overRuns}[on] },
+		"a pace":  func(on bool) { v.phase = map[bool]phase{true: paced, false: liveEdge}[on] },
+		"a pause": func(on bool) { v.pace.waits = on },
+	} {
+		jam(true)
+		if fill(0); !r.lately || r.spare() {
+			t.Fatalf("%s: copies", name)
+		}
+		jam(false)
+		if fill(time.Second); !r.lately {
+			t.Fatalf("%s: copies at once after it", name)
+		}
+		if fill(repairJammed); r.lately {
+			t.Fatalf("%s: no copies any more", name)
+		}
+	}
+}

@@ -102,8 +102,9 @@ func (sh *shard) report() {
 		sh.askAgain(g, now)
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
 			v := g.viewers[i]
+			v.repairs.stream = g.meter.rate / 8
 			v.repairs.fill(v, now, 0)
-			v.redundancy.judge(v.repairs.loss, v.repairs.queues, now)
+			v.redundancy.judge(v.repairs.loss, v.repairs.lately, now)
 			if g.offset != 0 {
 				v.sendReports(sh.out, now, g.offset)
 			}
