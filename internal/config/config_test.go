@@ -241,6 +241,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add(c.yaml)
 	}
 	f.Add("http-addr: :80\nrtc-ip: [192.0.2.1]\n")
+	f.Add("rtc-ip: ! ")
+	f.Add("pull: ! ")
 	f.Fuzz(func(t *testing.T, yaml string) {
 		resolver, err := config.Load(strings.NewReader(yaml))
 		if (resolver == nil) == (err == nil) {

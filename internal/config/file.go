@@ -7,6 +7,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"millrace/internal/catalog"
 )
 
 // maxFile is the most that is read of a configuration file, in bytes.
@@ -33,15 +35,14 @@ func Load(r io.Reader) (kong.Resolver, error) {
 // parse returns the settings that src makes, each in a form that kong's mappers
 // take: bool, string or list.
 func parse(src []byte) (map[string]any, error) {
-	values := map[string]any{}
-	if err := yaml.Unmarshal(src, &values); err != nil && !errors.Is(err, io.EOF) {
+	c, values := Default(), map[string]any{}
+	if err := catalog.DecodeYAML(src, &values); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if len(values) == 0 {
 		return nil, nil
 	}
-	c := Default()
-	if err := yaml.UnmarshalWithOptions(src, &c, yaml.Strict()); err != nil {
+	if err := catalog.DecodeYAML(src, &c); err != nil {
 		return nil, err
 	}
 	if _, err := c.Finish(); err != nil {

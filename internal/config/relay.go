@@ -9,6 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"millrace/internal/catalog"
 )
 
 // Pull says which streams come from other servers. {app} and {stream} in a URL
@@ -63,7 +65,7 @@ func decode[T any](ctx *kong.DecodeContext, to *[]T) error {
 		text = "[" + text + "]"
 	}
 	var rules []T
-	if err := yaml.UnmarshalWithOptions([]byte(text), &rules, yaml.Strict()); err != nil {
+	if err := catalog.DecodeYAML([]byte(text), &rules); err != nil {
 		return fmt.Errorf("read rules: %w", err)
 	}
 	*to = append(*to, rules...)
