@@ -323,10 +323,27 @@ func TestPaceTellsPlayout(t *testing.T) {
 		}
 		d.sh.groups[d.v.packets].rhythm = rhythm{}
 		d.run(500 * time.Millisecond)
-		if d.v.video.playout != smoothly {
+		if d.v.video.playout != playoutDelay(0, 100*time.Millisecond) {
 			t.Errorf("playout delay %06x", d.v.video.playout)
 		}
 	})
+}
+
+// Where every millisecond counts, players may hold back twice what their source
+// strays, in steps.
+func TestPlayoutFollowsSpread(t *testing.T) {
+	for _, c := range []struct{ spread, want time.Duration }{
+		{30 * time.Millisecond, 100 * time.Millisecond}, {50 * time.Millisecond, 100 * time.Millisecond},
+		{51 * time.Millisecond, 200 * time.Millisecond}, {101 * time.Millisecond, 400 * time.Millisecond},
+	} {
+		g := &group{rhythm: rhythm{newer: beat{began: 1, most: int64(c.spread)}}}
+		if got := (&viewer{halfSecond: true}).wantedPlayout(g); got != playoutDelay(0, c.want) {
+			t.Errorf("a spread of %s: %06x", c.spread, got)
+		}
+		if got := (&viewer{}).wantedPlayout(g); got != smoothly {
+			t.Errorf("not in half-second mode: %06x", got)
+		}
+	}
 }
 
 // Where no feedback tells of loss, reports do.

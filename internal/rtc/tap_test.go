@@ -95,7 +95,7 @@ func TestPlayoutDelayFollowsRhythm(t *testing.T) {
 	wants(0, 0, 0)
 	wants(1, 0, 0)
 	send(false, 35*ms) // uneven
-	wants(0, 40, 3)
+	wants(0, 10, 3)
 	wants(1, 0, 0)
 	for range 200 { // eight seconds later it is even
 		send(false, 0)

@@ -73,16 +73,27 @@ func playoutDelay(least, most time.Duration) uint32 {
 	return uint32(least/unit)<<12 | uint32(most/unit)
 }
 
-// What viewers are told to hold back: nothing where pictures come evenly and
-// every millisecond counts, else what smoothes them, up to a bound.
+// What viewers are told to hold back: what smoothes pictures, up to a bound.
+// Where every millisecond counts, nothing while pictures come evenly, and
+// otherwise no more than their source strays: players go on for long with what
+// they held back once.
 var (
 	atOnce   = playoutDelay(0, 0)
 	smoothly = playoutDelay(0, 400*time.Millisecond)
 )
 
 func (v *viewer) wantedPlayout(g *group) uint32 {
-	if v.halfSecond && g.rhythm.even {
+	switch {
+	case !v.halfSecond:
+		return smoothly
+	case g.rhythm.even:
 		return atOnce
+	}
+	spread, _ := g.rhythm.stray()
+	for _, most := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
+		if time.Duration(spread) <= most/2 {
+			return playoutDelay(0, most)
+		}
 	}
 	return smoothly
 }
