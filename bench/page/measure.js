@@ -176,7 +176,15 @@ async function castRates() {
 async function keepWatching(url, ports = {}) {
   const video = screen(), shown = (globalThis.shown = []);
   watch(video, (delay) => shown.push({ at: Date.now(), delay, height: video.videoHeight }));
-  await whep(url, video, { through: detour(ports.server, ports.down) });
+  const { pc } = await whep(url, video, { through: detour(ports.server, ports.down) });
+  let last = { jitterBufferDelay: 0, jitterBufferEmittedCount: 0 };
+  // How long the player has held pictures back since the call before, ms each.
+  globalThis.held = async () => {
+    const { video: now } = await received(pc);
+    const held = (now.jitterBufferDelay - last.jitterBufferDelay) / (now.jitterBufferEmittedCount - last.jitterBufferEmittedCount);
+    last = now;
+    return 1000 * held;
+  };
 }
 
 async function measureFloor(warm, span, options) {
