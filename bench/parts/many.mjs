@@ -51,7 +51,7 @@ async function run(n) {
   return {
     n, out,
     holds: r.failed === 0 && r.frames > 0 && r.delay.p95 <= 100 && lost === 0 && r.whole >= 0.999,
-    text: `${r.delay.p95.toFixed(0)} ms; ${lost} of ${r.packets}${r.failed ? `; ${r.failed} did not come: ${r.first_error}` : ''}; ${(100 * r.whole).toFixed(2)} % of the pictures whole, ${percent(r.server_cpu)} of the core`,
+    text: `${r.delay.p95.toFixed(0)} ms; ${lost} of ${r.packets}${r.failed ? `; ${r.failed} did not come: ${r.first_error.replace(/: \{.*"code":"(\w+)".*/, ', $1')}` : ''}; ${(100 * r.whole).toFixed(2)} % of the pictures whole, ${percent(r.server_cpu)} of the core`,
     full: r.tool_cpu > 0.9 || r.dropped > 0
       ? `the tool was at its own limit (${percent(r.tool_cpu)} of its core, ${r.dropped} packets dropped by its sockets)`
       : `the tool had room (${percent(r.tool_cpu)} of its core)`,
