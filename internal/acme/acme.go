@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -83,14 +82,28 @@ func (m *Manager) Run(ctx context.Context) {
 	m.magic.Store(&magic{config, issuer, cache})
 	defer m.magic.Store(nil)
 
-	managed := map[string]context.CancelFunc{}
+	asked := map[string]*ask{}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for seen := (*catalog.Snapshot)(nil); ; {
+		now := time.Now()
 		if s := m.config.Snapshot(); s != seen {
 			seen = s
-			m.manage(ctx, config, cache, managed, wanted(s))
+			want := wanted(s)
+			for name, a := range asked {
+				if !want[name] {
+					a.end()
+					delete(asked, name)
+					cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: name}})
+				}
+			}
+			for name := range want {
+				if asked[name] == nil {
+					asked[name] = &ask{end: func() {}}
+				}
+			}
 		}
+		m.ask(ctx, config, asked, now)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -99,32 +112,58 @@ func (m *Manager) Run(ctx context.Context) {
 	}
 }
 
-// manage begins with the names that are new and ends with those that are gone.
-func (m *Manager) manage(ctx context.Context, config *certmagic.Config, cache *certmagic.Cache, managed map[string]context.CancelFunc, names []string) {
-	for name, end := range managed {
-		if !slices.Contains(names, name) {
-			end()
-			delete(managed, name)
-			cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: name}})
+// ask is a domain that is to have a certificate.
+type ask struct {
+	end   context.CancelFunc // of the last attempt
+	again time.Time          // when there may be another one; zero: at once
+	done  bool               // it has one, which the library renews
+}
+
+const (
+	// mostAsked is how many domains are asked for at a time: each holds one of the
+	// library's workers until it has a certificate, and renewals need some, too.
+	mostAsked = 100
+	// askAgain is how long a domain without a certificate keeps its place. The
+	// library tries several times meanwhile.
+	askAgain = 6 * time.Hour
+)
+
+// ask begins with those domains that have no certificate, as many as there are
+// places, and takes the places of those that had theirs for long.
+func (m *Manager) ask(ctx context.Context, config *certmagic.Config, asked map[string]*ask, now time.Time) {
+	busy := 0
+	for name, a := range asked {
+		switch {
+		case a.done, !now.Before(a.again):
+		case m.CertificateOf(name) != nil:
+			a.done = true
+		default:
+			busy++
 		}
 	}
-	for _, name := range names {
-		if managed[name] != nil {
+	for name, a := range asked {
+		if busy >= mostAsked {
+			return
+		}
+		if a.done || now.Before(a.again) {
 			continue
 		}
+		a.end()
 		one, end := context.WithCancel(ctx)
-		managed[name] = end
+		a.end, a.again = end, now.Add(askAgain)
+		busy++
 		if err := config.ManageAsync(one, []string{name}); err != nil {
 			m.config.Log.Warn("no certificate by ACME", "domain", name, "err", err)
 		}
 	}
 }
 
-// wanted are the domains that are to get certificates.
-func wanted(s *catalog.Snapshot) (names []string) {
-	for _, d := range s.Domains() {
+// wanted are the domains that are to have certificates.
+func wanted(s *catalog.Snapshot) map[string]bool {
+	names := map[string]bool{}
+	for d := range s.EachDomain() {
 		if d.Certificate == "" && d.Status == catalog.Online && certmagic.SubjectQualifiesForPublicCert(d.Name) {
-			names = append(names, d.Name)
+			names[d.Name] = true
 		}
 	}
 	return names

@@ -64,7 +64,15 @@ func (s *Server) certificateFor(ctx context.Context, by caller, d *catalog.Domai
 // mayUse keeps keys of one domain from the certificates of others: from
 // replacing them, and from being served with them.
 func (s *Server) mayUse(by caller, d *catalog.Domain, name string) error {
-	if by.Scope != catalog.OneDomain || s.catalog.Snapshot().Certificate(name) == nil || d.Certificate == name {
+	now := s.catalog.Snapshot()
+	if by.Scope != catalog.OneDomain || now.Certificate(name) == nil {
+		return nil
+	}
+	others := false
+	for o := range now.EachDomain() {
+		others = others || o.Certificate == name && o.Name != d.Name
+	}
+	if d.Certificate == name && !others {
 		return nil
 	}
 	return &Error{http.StatusForbidden, "Forbidden.Domain", "The certificate " + quote(name) + " is not that of the domain of this access key."}

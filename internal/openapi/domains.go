@@ -144,7 +144,10 @@ type domainRow struct {
 	DomainName, LiveDomainStatus, LiveDomainType, Cname, RegionName, GmtCreated, GmtModified, Description, ResourceGroupId string //nolint:revive,staticcheck // on the wire
 }
 
-func (s *Server) describeDomains(_ context.Context, _ caller, p whichDomains) (*domainPage, error) {
+func (s *Server) describeDomains(_ context.Context, by caller, p whichDomains) (*domainPage, error) {
+	if by.Scope == catalog.OneDomain { // whose name may be a part of others
+		p.Search = "full_match"
+	}
 	match := map[string]func(s, part string) bool{
 		"fuzzy_match": strings.Contains, "pre_match": strings.HasPrefix, "suf_match": strings.HasSuffix,
 		"full_match": func(s, part string) bool { return part == "" || s == part },

@@ -324,6 +324,18 @@ func TestScopes(t *testing.T) {
 	for range 2 { // its own it may set again
 		w.want(t, w.v1(mine, http.MethodPost, "SetLiveDomainCertificate", append(upload, "ForceSet", "1")...), 200, "", "")
 	}
+	// One that another domain is served with as well is not its own any more.
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveDomainCertificate", "DomainName", "push.b.test", "SSLProtocol", "on", "CertName", "mine"), 200, "", "")
+	w.want(t, w.v1(mine, http.MethodPost, "SetLiveDomainCertificate", append(upload, "ForceSet", "1")...), 403, "Forbidden.Domain", "mine")
+	// Its domain's name may be a part of others.
+	if err := w.catalog.AddDomain(t.Context(), "test", catalog.Domain{Name: "more.push.a.test", Role: catalog.Ingest}); err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, w.v1(mine, http.MethodGet, "DescribeLiveUserDomains", "DomainName", "push.a.test"))
+	if got := rec.Body.String(); !strings.Contains(got, `"push.a.test"`) || strings.Contains(got, "more.push.a.test") {
+		t.Errorf("the key of one domain sees %s", got)
+	}
 	w.want(t, w.v1(mine, http.MethodPost, "StartLiveDomain", "DomainName", "push.a.test"), 200, "", "")
 	w.want(t, w.v1(mine, http.MethodPost, "StopLiveDomain", "DomainName", "push.a.test"), 200, "", "")
 	trail, err := w.catalog.Audit(t.Context(), 1000)

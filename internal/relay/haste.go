@@ -8,7 +8,10 @@ import (
 
 const (
 	// maxAhead is how much more media than time may go by: more than servers keep.
-	maxAhead = time.Minute
+	// For a source that runs for weeks a share of the time comes on top: clocks
+	// differ, while what is sent to and fro runs many times as fast.
+	maxAhead   = time.Minute
+	aheadShare = 50 // one part of so many
 	// maxStep is what counts at most from one frame to the next: what is longer is a
 	// gap. leastStep is for one that is none.
 	maxStep, leastStep = media.Time(time.Second), media.Time(10 * time.Millisecond)
@@ -35,5 +38,6 @@ func (h *haste) tooFast(f *media.Frame, now time.Time) bool {
 		h.played[kind] += min(step, maxStep)
 	}
 	h.any[kind], h.last[kind] = true, f.DTS
-	return h.played[kind] > media.Time(now.Sub(h.began)+maxAhead)
+	passed := now.Sub(h.began)
+	return h.played[kind] > media.Time(passed+passed/aheadShare+maxAhead)
 }

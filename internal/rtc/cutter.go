@@ -24,6 +24,11 @@ func (c *cutter) split() {
 	for i := 0; i < len(c.video); {
 		first := c.video[i]
 		n := runOf(c.video[i:], alike)
+		for k := 1; k < n; k++ { // a viewer's feedback names packets by their place in a run
+			if c.video[i+k].Seq != c.video[i+k-1].Seq+1 {
+				n = k
+			}
+		}
 		c.segments = append(c.segments, segment{i, i + n, first.Key && first.Start})
 		i += n
 	}

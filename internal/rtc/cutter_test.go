@@ -21,8 +21,11 @@ func TestSplitProperty(t *testing.T) {
 		tr.setPlayout(smoothly)
 		tr.announce = media.Time(rapid.IntRange(0, 3).Draw(t, "announced"))
 		var c cutter
+		number := int64(0)
 		for range rapid.IntRange(0, 200).Draw(t, "packets") {
+			number += int64(rapid.SampledFrom([]int{1, 1, 1, 1, 2, -3}).Draw(t, "number"))
 			c.video = append(c.video, &media.Packet{
+				Seq:  number,
 				Time: media.Time(rapid.IntRange(0, 3).Draw(t, "time")), Key: rapid.Bool().Draw(t, "key"),
 				Start: rapid.IntRange(0, 5).Draw(t, "start") == 0, Codec: rapid.SampledFrom([]media.Codec{media.H264, media.VP8}).Draw(t, "codec"),
 				Payload: make([]byte, rapid.SampledFrom([]int{100, 1130, 1131}).Draw(t, "size")),
@@ -44,6 +47,9 @@ func TestSplitProperty(t *testing.T) {
 				if n := tr.header(b, pk, &tr.format, 96, 1, 2, 3); n != length || pk.Codec != first.Codec {
 					t.Fatalf("packet %d of a run has a header of %d bytes, the first of %d", i, n, length)
 				}
+				if pk.Seq != first.Seq+int64(i) {
+					t.Fatalf("packet %d of a run is number %d, the first %d", i, pk.Seq, first.Seq)
+				}
 				if i > 0 && pk.Key && pk.Start {
 					t.Fatal("a key frame begins within a run")
 				}
@@ -64,7 +70,7 @@ func TestSplitProperty(t *testing.T) {
 func TestSplitOfChromiumsPictures(t *testing.T) {
 	var c cutter
 	for i, size := range cutByChromium {
-		c.video = append(c.video, &media.Packet{Time: 1, Start: i == 0, Payload: make([]byte, size)})
+		c.video = append(c.video, &media.Packet{Seq: int64(i), Time: 1, Start: i == 0, Payload: make([]byte, size)})
 	}
 	if c.split(); len(c.segments) != 2 {
 		t.Fatalf("%d runs", len(c.segments))

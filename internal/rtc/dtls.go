@@ -31,7 +31,9 @@ const (
 	flightInterval   = 150 * time.Millisecond
 	// handshakeBytes is what the library may get of one peer, which would
 	// collect 2 MB of fragments. A handshake takes 2 KB, and each repeat as much.
-	handshakeBytes   = 64 << 10
+	handshakeBytes = 64 << 10
+	// stepMost bounds a step: what a peer has the library wait for is no work.
+	stepMost         = 50 * time.Millisecond
 	contentAlert     = 21
 	contentHandshake = 22
 	recordHeaderLen  = 13
@@ -43,7 +45,8 @@ type pipe struct {
 	deadline *deadline.Deadline
 	write    func([]byte)
 	gate     *gate
-	inside   atomic.Bool  // the library works on what it was given
+	inside   atomic.Bool // the library works on what it was given
+	bound    atomic.Pointer[time.Timer]
 	taken    atomic.Int64 // bytes that were delivered
 
 	mu     sync.Mutex
@@ -78,9 +81,12 @@ func (p *pipe) letGo() {
 }
 
 // done ends the step that the last datagram has caused: the library asks for the
-// next one when it has answered it, or has nothing to answer.
+// next one when it has read it. On several processors it may be answering still.
 func (p *pipe) done() {
 	if p.inside.Swap(false) {
+		if t := p.bound.Swap(nil); t != nil {
+			t.Stop()
+		}
 		p.gate.leave()
 	}
 }
@@ -98,6 +104,7 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 			return 0, nil, os.ErrDeadlineExceeded
 		}
 		p.inside.Store(true)
+		p.bound.Store(time.AfterFunc(stepMost, p.done))
 		select {
 		case <-p.eof: // nobody may be there to end the step
 			p.done()

@@ -36,7 +36,8 @@ type gate struct {
 // turn is a wait at the gate.
 type turn struct {
 	since time.Time
-	let   chan struct{} // closed when it may go
+	let   chan struct{} // closed when it may go, or is refused
+	no    bool          // it is refused; set before let is closed
 }
 
 const (
@@ -49,6 +50,9 @@ const (
 	offersInOrder = 50 * time.Millisecond
 	// offersAtOnce and offersPerSecond bound the offers that a processor with
 	// nothing else to do lets in.
+	// offersMost is how many wait: beyond that the oldest, which has waited long,
+	// makes room.
+	offersMost      = 256
 	offersAtOnce    = 4
 	offersPerSecond = 1500
 )
@@ -94,6 +98,9 @@ func (g *gate) pass(ctx context.Context) error {
 	err := ErrBusy
 	select {
 	case <-t.let:
+		if t.no {
+			return ErrBusy
+		}
 		g.leave() // it runs now; the next one does when this one waits for something
 		return nil
 	case <-ctx.Done():
@@ -112,6 +119,13 @@ func (g *gate) queue(in *[]*turn) *turn {
 	*in = append(*in, t)
 	g.queued.Add(1) // before a look at the shards, which look here when they come to rest
 	g.grant()
+	if len(g.offers) > offersMost {
+		old := g.offers[0]
+		old.no = true
+		close(old.let)
+		g.offers = slices.Delete(g.offers, 0, 1)
+		g.queued.Add(-1)
+	}
 	select {
 	case <-t.let:
 		return nil
@@ -125,6 +139,9 @@ func (g *gate) giveUp(in *[]*turn, t *turn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.Index(*in, t)
+	if t.no {
+		return
+	}
 	if i < 0 { // it was let in meanwhile
 		g.running--
 		g.grant()

@@ -164,3 +164,44 @@ func TestGateIsLeftByWhoGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// A peer that has the library wait for it holds no place for long.
+func TestStepIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoorway()
+		p := newPipe(func([]byte) {}, d.gate)
+		p.deliver([]byte{contentHandshake})
+		if _, _, err := p.ReadFrom(make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+		d.step("next", false) // and the library never reads on
+		d.said(t)
+		<-time.After(stepMost)
+		d.said(t, "next")
+		p.letGo()
+		if d.running != 0 {
+			t.Errorf("%d steps run", d.running)
+		}
+	})
+}
+
+// So many offers wait; one more sends the oldest away.
+func TestOffersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoorway()
+		d.sh.awake.Store(true)
+		d.offer("first")
+		for range offersMost - 1 {
+			go func() { _ = d.pass(context.Background()) }()
+		}
+		synctest.Wait()
+		d.said(t)
+		go func() { _ = d.pass(context.Background()) }()
+		d.said(t, "first: "+ErrBusy.Error())
+		<-time.After(2 * offerPatience)
+		synctest.Wait()
+		if n := d.queued.Load(); n != 0 || d.running != 0 {
+			t.Errorf("%d wait, %d run", n, d.running)
+		}
+	})
+}

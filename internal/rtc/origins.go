@@ -3,6 +3,7 @@ package rtc
 import (
 	"encoding/binary"
 	"sync/atomic"
+	"time"
 
 	"millrace/internal/media"
 )
@@ -13,7 +14,11 @@ import (
 type origins struct {
 	eager atomic.Bool // feedback is worth a turn of the shard
 	of    []origin    // by run of the link; nil as long as nothing gets lost
+	lost  int64       // Unix ns of when feedback last told of a loss
 }
+
+// eagerFor is how long after a loss a viewer's feedback gets turns of its own.
+const eagerFor = 10 * time.Second
 
 // origin is the first packet of a run.
 type origin struct {
@@ -52,13 +57,17 @@ func (s *origins) mark(l *link, kind media.Kind, out int64) {
 // wait on the way nothing is sent but what is asked for.
 func (sh *shard) miss(v *viewer, now int64) {
 	l := &v.link
+	if len(l.gone) == 0 && now-v.origins.lost > int64(eagerFor) {
+		v.origins.eager.Store(false)
+	}
 	if len(l.gone) == 0 || v.video == nil || v.video.format.RTXPT == 0 || v.overTCP() {
 		return
 	}
 	s := &v.origins
+	s.lost = now
+	s.eager.Store(true)
 	if s.of == nil {
 		s.of = make([]origin, linkRuns)
-		s.eager.Store(true)
 		return
 	}
 	v.repairs.fill(v, now, 0)

@@ -138,4 +138,13 @@ func testToldLoss(t *testing.T) {
 			r.repeats(got, all[1])
 		}
 	}
+	// Where nothing has been lost for long, feedback comes along with what is sent.
+	r.v.link.gone = nil
+	r.sh.miss(r.v, r.v.origins.lost+int64(eagerFor))
+	if !r.v.origins.eager.Load() {
+		t.Error("its feedback wakes nobody any more")
+	}
+	if r.sh.miss(r.v, r.v.origins.lost+int64(eagerFor)+1); r.v.origins.eager.Load() {
+		t.Error("its feedback wakes its shard for ever")
+	}
 }
