@@ -52,7 +52,7 @@ func (s *Server) authenticate(c *call) (*catalog.AccessKey, error) {
 	if sig.version != version {
 		return nil, &Error{http.StatusBadRequest, "InvalidVersion", "Specified parameter Version is not valid: it is not " + version + "."}
 	}
-	switch s.nonces.take(key.ID+" "+sig.nonce, at.Add(window), now) {
+	switch s.nonces.take(key.ID, sig.nonce, at.Add(window), now) {
 	case nonceUsed:
 		return nil, &Error{http.StatusBadRequest, "SignatureNonceUsed", "Specified signature nonce was used already."}
 	case nonceFull:

@@ -41,6 +41,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 				if i == len(requests) {
 					i = 0
 					clear(w.nonces.used)
+					clear(w.nonces.shares)
 					w.nonces.unsaved = w.nonces.unsaved[:0]
 				}
 				c, err := read(rec, requests[i])

@@ -47,6 +47,7 @@ func FuzzActions(f *testing.F) {
 			}
 		}
 		clear(w.nonces.used)
+		clear(w.nonces.shares)
 		rec := httptest.NewRecorder()
 		w.ServeHTTP(rec, w.v1(k, http.MethodPost, action, more...))
 		if rec.Code >= http.StatusInternalServerError || !json.Valid(rec.Body.Bytes()) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -14,8 +15,11 @@ import (
 )
 
 const (
-	// maxNonces bounds the memory of nonces; 200 requests a second need 180,000.
+	// maxNonces bounds the memory of nonces, and maxShare what of it one key may
+	// fill, so that none can lock out the others. 200 requests a second need
+	// 180,000.
 	maxNonces = 1 << 19
+	maxShare  = 200_000
 	// sweepEvery is how often nonces that have run out are dropped.
 	sweepEvery = time.Minute
 	// saveEvery is how often those of requests that change nothing are written.
@@ -37,13 +41,24 @@ type nonces struct {
 
 	mu      sync.Mutex
 	used    map[nonceID]int64 // Unix seconds of the end
+	shares  map[nonceKey]int  // how many of used are a key's
 	unsaved []nonceID
 	swept   time.Time
 	last    int64 // the newest entry
 }
 
-// nonceID is a hash of a key's ID and a nonce.
+// nonceID is a hash of a key's ID, and one of a nonce.
 type nonceID [16]byte
+
+type nonceKey [4]byte
+
+func nonceOf(key, nonce string) (id nonceID) {
+	of, sum := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(nonce))
+	copy(id[copy(id[:], of[:len(nonceKey{})]):], sum[:])
+	return id
+}
+
+func (id nonceID) key() nonceKey { return nonceKey(id[:]) }
 
 // sizeOf is the size of a nonce in the store: its hash and its end.
 const sizeOf = len(nonceID{}) + 8
@@ -60,7 +75,7 @@ const noncePrefix = "nonces/"
 
 // openNonces reads those that the store holds.
 func openNonces(ctx context.Context, store catalog.Store, now time.Time) (*nonces, error) {
-	n := &nonces{store: store, writing: make(chan struct{}, 1), used: map[nonceID]int64{}, swept: now}
+	n := &nonces{store: store, writing: make(chan struct{}, 1), used: map[nonceID]int64{}, shares: map[nonceKey]int{}, swept: now}
 	all, err := store.List(ctx, noncePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("read nonces: %w", err)
@@ -69,6 +84,9 @@ func openNonces(ctx context.Context, store catalog.Store, now time.Time) (*nonce
 		n.last, _ = strconv.ParseInt(e.Key[len(noncePrefix):], 10, 64) // as written, the newest last
 		for b := e.Value; len(b) >= sizeOf && len(n.used) < maxNonces; b = b[sizeOf:] {
 			if end := int64(binary.BigEndian.Uint64(b[sizeOf-8:])); end >= now.Unix() { //nolint:gosec // as written
+				if _, twice := n.used[nonceID(b)]; !twice {
+					n.shares[nonceID(b).key()]++
+				}
 				n.used[nonceID(b)] = end
 			}
 		}
@@ -76,10 +94,9 @@ func openNonces(ctx context.Context, store catalog.Store, now time.Time) (*nonce
 	return n, nil
 }
 
-// take uses a nonce up, to be kept until the time until.
-func (n *nonces) take(nonce string, until, now time.Time) nonceState {
-	sum := sha256.Sum256([]byte(nonce))
-	id := nonceID(sum[:])
+// take uses a nonce of a key up, to be kept until the time until.
+func (n *nonces) take(key, nonce string, until, now time.Time) nonceState {
+	id := nonceOf(key, nonce)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if now.Sub(n.swept) >= sweepEvery {
@@ -87,15 +104,21 @@ func (n *nonces) take(nonce string, until, now time.Time) nonceState {
 		for k, end := range n.used {
 			if end < now.Unix() {
 				delete(n.used, k)
+				if n.shares[k.key()]--; n.shares[k.key()] == 0 {
+					delete(n.shares, k.key())
+				}
 			}
 		}
+		// What a store that fails has not taken need not be written any more.
+		n.unsaved = slices.DeleteFunc(n.unsaved, func(k nonceID) bool { return n.used[k] == 0 })
 	}
 	if _, used := n.used[id]; used {
 		return nonceUsed
 	}
-	if len(n.used) >= maxNonces {
+	if len(n.used) >= maxNonces || n.shares[id.key()] >= maxShare {
 		return nonceFull
 	}
+	n.shares[id.key()]++
 	n.used[id] = until.Unix()
 	n.unsaved = append(n.unsaved, id)
 	return nonceNew

@@ -241,8 +241,30 @@ func TestNonces(t *testing.T) {
 	for i := range maxNonces {
 		full.used[nonceID{byte(i), byte(i >> 8), byte(i >> 16)}] = 1 << 60
 	}
-	if s := full.take("another", w.now, w.now); s != nonceFull {
+	if s := full.take("k", "another", w.now, w.now); s != nonceFull {
 		t.Errorf("state %d", s)
+	}
+}
+
+// A key that has filled its share locks out nobody else, and itself only until
+// what it used has run out.
+func TestNoncesOfOneKey(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	n := &nonces{used: map[nonceID]int64{}, shares: map[nonceKey]int{}, swept: now}
+	for i := range maxShare {
+		if s := n.take("greedy", strconv.Itoa(i), now.Add(window), now); s != nonceNew {
+			t.Fatalf("nonce %d: state %d", i, s)
+		}
+	}
+	if s := n.take("greedy", "more", now.Add(window), now); s != nonceFull {
+		t.Errorf("beyond its share: state %d", s)
+	}
+	if s := n.take("other", "0", now.Add(window), now); s != nonceNew {
+		t.Errorf("another key: state %d", s)
+	}
+	now = now.Add(window + sweepEvery)
+	if s := n.take("greedy", "0", now.Add(window), now); s != nonceNew || len(n.used) != 1 || len(n.shares) != 1 || len(n.unsaved) != 1 {
+		t.Errorf("later: state %d, %d nonces of %d keys, %d unwritten", s, len(n.used), len(n.shares), len(n.unsaved))
 	}
 }
 
@@ -288,7 +310,7 @@ func TestNoncesSurvive(t *testing.T) {
 	}
 	// More than one entry holds.
 	for i := range maxBatch + 10 {
-		w.nonces.take(strconv.Itoa(i), w.now.Add(window), w.now)
+		w.nonces.take("k", strconv.Itoa(i), w.now.Add(window), w.now)
 	}
 	if err := w.nonces.save(t.Context(), w.now); err != nil {
 		t.Fatal(err)
