@@ -96,7 +96,7 @@ func (sh *shard) soundOf(v *viewer, pk *media.Packet, forms *soundForms) (payloa
 // same number and the same to the bit: later, where it can be made again, since
 // losses come in bursts, else at once.
 func (sh *shard) sendTwice(v *viewer) {
-	t, out := v.audio, v.audio.next-1
+	t, out := v.audio, v.audio.newest // which fills a gap where it came late
 	if t.format.repeatable() {
 		sh.repeatLater(later{v, t, media.Audio, doubled, out, 1, sh.now + int64(copiesApart)})
 		return

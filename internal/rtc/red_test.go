@@ -150,6 +150,19 @@ func TestSoundTwice(t *testing.T) {
 	if n := red.totals.repairs[doubled]; n != 2 || plain.totals.repairs[doubled] != 2 {
 		t.Fatalf("%d and %d", n, plain.totals.repairs[doubled])
 	}
+	// One that comes late is the one that goes out twice.
+	late := b.src.sound(at, b.now.Add(at))
+	at += soundEvery
+	send()
+	newer := taps[0].taken()
+	b.src.write(late...)
+	b.turn(at)
+	b.sh.repeatDue(b.now.Add(at + copiesApart).UnixNano())
+	b.sh.out.flush()
+	all := taps[0].taken()
+	if len(all) != 2 || all[0].SequenceNumber != newer[0].SequenceNumber-1 || all[0].String() != all[1].String() || !bytes.Equal(all[0].Payload, all[1].Payload) {
+		t.Fatalf("after %v: %v", newer, all)
+	}
 }
 
 // Redundant sound allocates nothing.

@@ -29,6 +29,7 @@ func (v *viewer) seal(o *outbox, t *sendTrack, pk *media.Packet, payload []byte,
 	}
 	o.arena = sealed
 	t.remember(out, pk)
+	t.newest = out
 	if t.reds != nil {
 		t.reds[out%historySize] = 0
 		if pt == f.RED {

@@ -18,6 +18,7 @@ type sendTrack struct {
 	ssrc, rtxSSRC uint32
 	offset        uint32 // RTP timestamp of stream time 0
 	nextRTX       int64
+	newest        int64                      // number of the packet that was sent last, repeats apart
 	shifts        [live.MaxLayers]media.Time // what a layer's times are ahead of the stream's, so that they go on
 	playout       uint32                     // the playout delay extension's value
 	firstPlayout  uint32                     // the value that it began with
