@@ -151,9 +151,9 @@ func (s *Server) play(ctx context.Context, f *feed.Feed, out outlet, q wish, beg
 	})
 	gauge := s.metrics.viewers.WithLabelValues(proto)
 	gauge.Inc()
-	defer gauge.Dec()
 	err := v.Run(ctx)
 	out.close(err)
+	gauge.Dec()
 	why := endReason(err)
 	s.metrics.closes.WithLabelValues(proto, string(why)).Inc()
 	log.LogAttrs(ctx, slog.LevelInfo, "viewer closed", append(v.Totals(),
