@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,14 +34,18 @@ type member struct {
 	leave  func(ctx context.Context, goodbye bool) error // once
 }
 
-// openAudience starts what receives; close ends it. Viewers end with ctx.
-func openAudience(ctx context.Context, f Feedback, n Network) (*audience, error) {
+// openAudience starts what receives; close ends it. Viewers end with ctx. whole
+// has the sockets of WebRTC viewers take the runs of a segmented send whole.
+func openAudience(ctx context.Context, f Feedback, n Network, whole bool) (*audience, error) {
+	if whole && !takesRuns {
+		return nil, errors.New("taking the runs of a segmented send whole needs Linux")
+	}
 	id, err := newIdentity()
 	if err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
-	a := &audience{feedback: f, network: n, id: id, client: newHTTPClient(), pool: &pool{}, ended: running.Done(), stop: stop}
+	a := &audience{feedback: f, network: n, id: id, client: newHTTPClient(), pool: &pool{whole: whole}, ended: running.Done(), stop: stop}
 	if n.bad() {
 		a.pool.every = time.Millisecond
 	}

@@ -59,7 +59,7 @@ const noticing = time.Minute
 // Churn lets viewers come and go, and calls row with each part as it ends.
 func Churn(ctx context.Context, o ChurnOptions, row func(ChurnRow)) (ChurnResult, error) {
 	var res ChurnResult
-	a, err := openAudience(ctx, None, Network{})
+	a, err := openAudience(ctx, None, Network{}, false)
 	if err != nil {
 		return res, err
 	}

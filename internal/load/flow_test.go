@@ -35,7 +35,7 @@ func TestFLVViewer(t *testing.T) {
 	video := &media.Track{Kind: media.Video, Codec: media.H264, Width: 1920, Height: 1080, Params: [][]byte{sps, pps}}
 	p.Announce(video, nil)
 
-	a, err := openAudience(ctx, None, Network{})
+	a, err := openAudience(ctx, None, Network{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ const (
 // the time. It blocks until all are gone.
 func Join(ctx context.Context, o JoinOptions) (JoinResult, error) {
 	j := &joining{JoinOptions: o, res: JoinResult{Joins: o.Joins, Switched: len(o.URLs) > 1}}
-	a, err := openAudience(ctx, None, Network{})
+	a, err := openAudience(ctx, None, Network{}, false)
 	if err != nil {
 		return j.res, err
 	}

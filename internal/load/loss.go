@@ -54,7 +54,7 @@ func Loss(ctx context.Context, o LossOptions, pid int) (LossResult, error) {
 	if o.RTT == 0 {
 		o.RTT = time.Nanosecond // a network all the same
 	}
-	a, err := openAudience(ctx, o.Feedback, o.Network)
+	a, err := openAudience(ctx, o.Feedback, o.Network, false)
 	if err != nil {
 		return res, err
 	}

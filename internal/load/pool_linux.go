@@ -10,12 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// takesRuns says that sockets can take the runs of a segmented send whole.
+const takesRuns = true
+
 // A pool receives for all viewers of a load in one goroutine. It polls their
 // sockets instead of sleeping on each: over loopback the sender pays for waking a
 // receiver, which over a network it does not. When a packet came is what the
 // kernel stamped.
 type pool struct {
 	every time.Duration // how often sockets are polled; 0: as their number allows
+	whole bool          // sockets take the runs of a segmented send whole
 
 	mu    sync.Mutex
 	fresh []*viewer
@@ -29,7 +33,10 @@ const (
 	pollPerViewer = 20 * time.Microsecond
 )
 
-const controlSize = 64 // room for SCM_TIMESTAMPNS and SO_RXQ_OVFL
+// runSize is more than one segmented send holds, in bytes.
+const runSize = 1 << 16
+
+const controlSize = 96 // room for SCM_TIMESTAMPNS, SO_RXQ_OVFL and UDP_GRO
 
 // mmsghdr is the kernel's struct mmsghdr.
 type mmsghdr struct {
@@ -42,16 +49,18 @@ type mmsghdr struct {
 type batch struct {
 	msgs    [batchSize]mmsghdr
 	iovs    [batchSize]unix.Iovec
-	data    [batchSize][datagramSize]byte
+	data    [batchSize][]byte
 	control [batchSize][controlSize]byte
 }
 
-func newBatch() *batch {
+// newBatch makes a batch of messages of at most size bytes.
+func newBatch(size int) *batch {
 	b := &batch{}
 	for i := range b.msgs {
 		h := &b.msgs[i].hdr
+		b.data[i] = make([]byte, size)
 		b.iovs[i].Base = &b.data[i][0]
-		b.iovs[i].SetLen(datagramSize)
+		b.iovs[i].SetLen(size)
 		h.Iov = &b.iovs[i]
 		h.SetIovlen(1)
 		h.Control = &b.control[i][0]
@@ -73,6 +82,9 @@ func (p *pool) add(v *viewer) error {
 		if derr = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); derr == nil {
 			derr = unix.SetsockoptInt(v.fd, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
 		}
+		if derr == nil && p.whole {
+			derr = unix.SetsockoptInt(v.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+		}
 	}); err != nil {
 		return err
 	}
@@ -90,7 +102,11 @@ func (p *pool) add(v *viewer) error {
 
 // run receives until ctx ends and then closes all viewers.
 func (p *pool) run(ctx context.Context) {
-	b := newBatch()
+	size := datagramSize
+	if p.whole {
+		size = runSize
+	}
+	b := newBatch(size)
 	var viewers []*viewer
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -141,23 +157,18 @@ func (b *batch) round(viewers []*viewer) []*viewer {
 // receive takes what waits for one viewer.
 func (b *batch) receive(v *viewer, now int64) {
 	for !v.over {
-		for i := range b.msgs {
-			b.msgs[i].hdr.SetControllen(controlSize)
-		}
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(v.fd), uintptr(unsafe.Pointer(&b.msgs[0])),
-			batchSize, unix.MSG_DONTWAIT, 0, 0)
-		if errno != 0 {
-			return
-		}
-		for i := range b.msgs[:n] {
-			at, dropped := b.told(i, now)
-			if dropped > 0 {
-				v.dropped.Store(uint64(dropped))
+		n := b.read(v.fd)
+		for i := range n {
+			t := b.told(i, now)
+			if t.dropped > 0 {
+				v.dropped.Store(uint64(t.dropped))
 			}
-			v.readLate.add(now - at)
-			if !v.receive(b.data[i][:b.msgs[i].n], at) {
-				v.over = true
-				return
+			v.readLate.add(now - t.at)
+			for d := range datagrams(b.data[i][:b.msgs[i].n], t.segment) {
+				if !v.receive(d, t.at) {
+					v.over = true
+					return
+				}
 			}
 		}
 		if n < batchSize {
@@ -166,27 +177,47 @@ func (b *batch) receive(v *viewer, now int64) {
 	}
 }
 
-// told reads when message i came, and how many the socket had dropped by then.
-func (b *batch) told(i int, now int64) (at int64, dropped uint32) {
-	at = now
+// read reads what waits and returns how many messages it is.
+func (b *batch) read(fd int) int {
+	for i := range b.msgs {
+		b.msgs[i].hdr.SetControllen(controlSize)
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.msgs[0])),
+		batchSize, unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// told is what the kernel says of a message.
+type told struct {
+	at      int64  // when it came
+	dropped uint32 // how many the socket had dropped by then
+	segment int    // length of each datagram in it but the last; 0: it is one
+}
+
+// told reads what the kernel says of message i.
+func (b *batch) told(i int, now int64) told {
+	t := told{at: now}
 	c := b.control[i][:min(controlSize, int(b.msgs[i].hdr.Controllen))]
 	for len(c) >= unix.SizeofCmsghdr {
 		size := int(binary.NativeEndian.Uint64(c))
 		if size < unix.SizeofCmsghdr || size > len(c) {
-			return at, dropped
+			return t
 		}
 		data := c[unix.SizeofCmsghdr:size]
-		if binary.NativeEndian.Uint32(c[8:]) == unix.SOL_SOCKET {
-			switch binary.NativeEndian.Uint32(c[12:]) {
-			case unix.SCM_TIMESTAMPNS:
-				at = int64(binary.NativeEndian.Uint64(data))*1e9 + int64(binary.NativeEndian.Uint64(data[8:]))
-			case unix.SO_RXQ_OVFL:
-				dropped = binary.NativeEndian.Uint32(data)
-			}
+		switch level, kind := binary.NativeEndian.Uint32(c[8:]), binary.NativeEndian.Uint32(c[12:]); {
+		case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPNS:
+			t.at = int64(binary.NativeEndian.Uint64(data))*1e9 + int64(binary.NativeEndian.Uint64(data[8:]))
+		case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL:
+			t.dropped = binary.NativeEndian.Uint32(data)
+		case level == unix.IPPROTO_UDP && kind == unix.UDP_GRO:
+			t.segment = int(binary.NativeEndian.Uint32(data))
 		}
 		c = c[min(len(c), (size+7)&^7):]
 	}
-	return at, dropped
+	return t
 }
 
 // put sends one datagram.

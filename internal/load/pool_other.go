@@ -8,9 +8,13 @@ import (
 	"time"
 )
 
+// takesRuns says that sockets can take the runs of a segmented send whole.
+const takesRuns = false
+
 // pool receives for all viewers of a load, each in a goroutine of its own.
 type pool struct {
 	every time.Duration // how long a viewer waits for a packet; 0: 100 ms
+	whole bool          // must be false: takesRuns
 
 	mu    sync.Mutex
 	fresh []*viewer

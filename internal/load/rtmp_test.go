@@ -58,7 +58,7 @@ func TestRTMPViewer(t *testing.T) {
 			t.Errorf("serve: %v", err)
 		}
 	}()
-	a, err := openAudience(ctx, None, Network{})
+	a, err := openAudience(ctx, None, Network{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,11 @@ type Options struct {
 	PID      int           // of the server, 0: its cost is not measured
 	Settle   time.Duration // for a server to become calm, before and between; 0: 3 s
 	Feedback Feedback
+	// WholeRuns has the sockets of WebRTC viewers take the runs of a segmented send
+	// whole (UDP_GRO): the kernel cuts them for nobody then, as where a network card
+	// does that. Linux.
+	WholeRuns bool
+	Verify    bool // open every packet, and compare the pictures with what was published
 }
 
 // hundred is from which viewer on memory is looked at once more: what the stream
@@ -29,11 +34,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Settle == 0 {
 		o.Settle = settle
 	}
-	a, err := openAudience(ctx, o.Feedback, Network{})
+	a, err := openAudience(ctx, o.Feedback, Network{}, o.WholeRuns)
 	if err != nil {
 		return Result{}, err
 	}
 	defer a.close()
+	a.verify = o.Verify
 	r := &run{Options: o, audience: a}
 	for _, upTo := range []int{1, hundred, o.Viewers} {
 		if n := min(upTo, o.Viewers); n > r.asked {

@@ -166,6 +166,9 @@ func (v *viewer) takeMedia(b []byte, at int64) {
 			}
 		}
 		v.audio = int32(h.seq + 1)
+		if v.video.verify.on {
+			v.open(b)
+		}
 	default:
 		v.reports.count(h)
 		if v.repair != nil {
