@@ -18,7 +18,7 @@ const silence = 2 * time.Second
 var errGone = errors.New("stream has just ended")
 
 // Publisher is the right to append to a stream. One goroutine uses it; Done,
-// Err, Why, Tracks, Rates, Kick and Forbid may be called by any.
+// Err, Why, Tracks, Rates, HasReaders, Kick and Forbid may be called by any.
 type Publisher struct {
 	stream        *stream
 	proto, remote string
@@ -32,6 +32,7 @@ type Publisher struct {
 	dropped       map[reason.Reason]int // other packets that were not appended
 	meters        [2]meter
 	announced     bool
+	wake          func() // somebody begins to read; or nil
 
 	// Of one that brings packets.
 	ask      func()  // asks for a key frame; nil: it cannot be asked

@@ -158,13 +158,21 @@ func (s *stream) stay() {
 // meanwhile.
 func (s *stream) attach() (*Reader, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.err != nil {
+		s.mu.Unlock()
 		return nil, errGone
 	}
 	s.readers++
 	if s.supplied() {
 		s.stay()
+	}
+	var wake func()
+	if s.readers == 1 && s.publisher != nil {
+		wake = s.publisher.wake
+	}
+	s.mu.Unlock()
+	if wake != nil {
+		wake()
 	}
 	return &Reader{stream: s, pos: -1}, nil
 }

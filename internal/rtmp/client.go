@@ -96,7 +96,7 @@ func (c *Client) Listen() error {
 // hear waits for what the server says about an end, a second at most.
 func (c *Client) hear() error {
 	c.leaving.Store(true)
-	c.net.until(time.Now().Add(lingering))
+	_ = c.net.SetReadDeadline(time.Now().Add(lingering))
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	if c.heard {

@@ -158,7 +158,7 @@ func (c *conn) publish(ctx context.Context, cmd command) error {
 		return fmt.Errorf("admit publisher: %w", err)
 	}
 	c.publisher = p
-	c.ingest = newIngest(p, c.server.metrics)
+	c.ingest = newIngest(p, c.server.metrics, c.net.stir)
 	return c.started(cmd)
 }
 

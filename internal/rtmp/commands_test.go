@@ -84,7 +84,7 @@ func BenchmarkIngest(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer p.Close(reason.ClosedByPeer)
-	in := newIngest(p, NewMetrics(prometheus.NewRegistry()))
+	in := newIngest(p, NewMetrics(prometheus.NewRegistry()), func() {})
 	config, err := flv.AppendConfig(nil, small, 0)
 	if err != nil {
 		b.Fatal(err)

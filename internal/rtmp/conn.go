@@ -195,6 +195,7 @@ func (c *conn) receive(ctx context.Context) error {
 	defer m.publishers.Dec()
 	c.in.SetLimits(c.server.config.limits())
 	c.net.idle(c.server.config.IdleTimeout)
+	c.net.batch(c.ingest.unread)
 
 	ended, gone := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -45,6 +45,17 @@ func (r *further) close(why reason.Reason) {
 	}
 }
 
+func (r *further) unread() bool {
+	for _, tracks := range r.all {
+		for _, t := range tracks {
+			if t.publisher != nil && t.publisher.HasReaders() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // know tells the streams of the other kind's tracks of a first one; nil is none.
 func (r *further) know(first *media.Track) {
 	if first == nil {
@@ -119,6 +130,7 @@ func (in *ingest) open(t *furtherTrack, number uint8) bool {
 	}
 	in.further.count++
 	t.publisher = p
+	p.OnReader(in.wake)
 	t.intake = intake.New(p, func(why reason.Reason) {
 		if !t.shared {
 			in.Drop(why)

@@ -26,14 +26,20 @@ type ingest struct {
 	video   flv.VideoTrack
 	audio   flv.AudioTrack
 	further further
+	wake    func() // somebody begins to read what is published
 	scripts flv.Scripts
 	parts   []flv.Body // scratch
 	broken  int        // unreadable video messages in a row
 }
 
-func newIngest(p *live.Publisher, m *Metrics) *ingest {
-	return &ingest{Intake: intake.New(p, m.drop), publisher: p, metrics: m, clock: timeline.Unroller{Bits: 32}}
+// newIngest returns one whose streams call wake as live.Publisher.OnReader says.
+func newIngest(p *live.Publisher, m *Metrics, wake func()) *ingest {
+	p.OnReader(wake)
+	return &ingest{Intake: intake.New(p, m.drop), publisher: p, metrics: m, wake: wake, clock: timeline.Unroller{Bits: 32}}
 }
+
+// unread says whether nobody reads any of what is published.
+func (in *ingest) unread() bool { return !in.publisher.HasReaders() && in.further.unread() }
 
 // close ends what is published.
 func (in *ingest) close(why reason.Reason) {

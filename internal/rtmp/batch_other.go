@@ -1,0 +1,12 @@
+//go:build !linux
+
+package rtmp
+
+import "net"
+
+// batches is for Linux: elsewhere what comes is read at once.
+type batches struct{}
+
+func newBatches(net.Conn, func() bool) *batches       { return nil }
+func (*batches) read(*timedConn, []byte) (int, error) { return 0, nil }
+func (*batches) end()                                 {}
