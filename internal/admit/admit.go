@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"millrace/internal/catalog"
 	"millrace/internal/live"
 	"millrace/internal/reason"
-	"millrace/internal/sign"
 )
 
 // Admit decides who may publish and who may play. The half-second mode converts
@@ -152,24 +150,10 @@ func (a *Admit) enter(s *catalog.Snapshot, q catalog.Request, role catalog.Role)
 	if !domain.Auth.Enabled {
 		return domain, nil
 	}
-	if err := verify(&domain.Auth, q, a.now()); err != nil {
+	if err := domain.Auth.Verify(&q, a.now()); err != nil {
 		return nil, &catalog.Denied{Reason: reason.Auth, Detail: err.Error()}
 	}
 	return domain, nil
-}
-
-// verify checks a request's signature. What a player that fell back from ARTC
-// brings may be good for the path without extension; where it is not, the refusal
-// is that of the path itself.
-func verify(auth *catalog.Auth, q catalog.Request, now time.Time) error {
-	keys := [...]string{auth.PrimaryKey, auth.SecondaryKey}
-	err := sign.Verify(q.Path, q.AuthKey, keys[:], auth.Validity, now)
-	if dot := strings.LastIndexByte(q.Path, '.'); err != nil && q.Degraded && dot > strings.LastIndexByte(q.Path, '/') {
-		if sign.Verify(q.Path[:dot], q.AuthKey, keys[:], auth.Validity, now) == nil {
-			return nil
-		}
-	}
-	return err
 }
 
 func (a *Admit) admitted(ctx context.Context, who string, name live.Name, q catalog.Request) {

@@ -105,7 +105,7 @@ func (s *sender) send(ctx context.Context, d Delivery, key string, now time.Time
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return plain(err)
 	}
 	req.Header.Set("User-Agent", "millrace")
 	if key != "" {

@@ -141,7 +141,7 @@ func (d Domain) public() any {
 	}
 	if d.Callbacks != nil {
 		c := *d.Callbacks
-		c.Key = fingerprint(c.Key)
+		c.Key, c.URL = fingerprint(c.Key), HideCredentials(c.URL, fingerprint)
 		d.Callbacks = &c
 	}
 	return d

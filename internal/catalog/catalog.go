@@ -16,8 +16,11 @@ type Options struct {
 	Adjust func(*Domain)
 	// Quota is how many domains AddDomain makes at most; 0: DefaultQuota.
 	Quota int
-	Now   func() time.Time
-	Log   *slog.Logger
+	// AuditBytes is how large the audit log may be; 0: DefaultAuditBytes. Run keeps
+	// it so.
+	AuditBytes int64
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // DefaultQuota is how many domains there may be besides the two default ones.
@@ -32,6 +35,8 @@ type Catalog struct {
 	proposed queue
 	changing chan struct{} // holds one token: whoever changes the catalog takes it
 
+	auditSize AuditSize
+
 	mu        sync.Mutex        // of the snapshot's making
 	revisions map[string]uint64 // of the entries in the snapshot, and of deletions that Run has yet to see
 }
@@ -40,6 +45,9 @@ type Catalog struct {
 func Open(ctx context.Context, store Store, o Options) (*Catalog, error) {
 	if o.Quota == 0 {
 		o.Quota = DefaultQuota
+	}
+	if o.AuditBytes == 0 {
+		o.AuditBytes = DefaultAuditBytes
 	}
 	c := &Catalog{store: store, options: o, changing: make(chan struct{}, 1), revisions: map[string]uint64{}}
 	c.current.Store(&Snapshot{})
@@ -54,15 +62,20 @@ func Open(ctx context.Context, store Store, o Options) (*Catalog, error) {
 // Snapshot is the catalog as it is now. It takes no lock.
 func (c *Catalog) Snapshot() *Snapshot { return c.current.Load() }
 
-// Run follows the changes that others make to the store until ctx ends. The
-// error is why it cannot go on.
+// Run follows the changes that others make to the store, and keeps the audit log
+// within its size, until ctx ends. The error is why it cannot go on.
 func (c *Catalog) Run(ctx context.Context) error {
+	bounding, stop := context.WithCancel(ctx)
+	var bound sync.WaitGroup
+	bound.Go(func() { c.boundAudit(bounding) })
 	err := c.store.Watch(ctx, func(e Entry) error {
 		if e.Key != "" {
 			c.apply([]Entry{e})
 		}
 		return nil
 	}, kinds...)
+	stop()
+	bound.Wait()
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was asked for
 	}

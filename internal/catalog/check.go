@@ -55,6 +55,9 @@ func (d *Domain) checkSelf() *Invalid {
 		if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			return &Invalid{"callbacks: url", quote(c.URL) + " is no http or https URL"}
 		}
+		if strings.Contains(c.URL, "#") {
+			return &Invalid{"callbacks: url", "has a fragment (#), behind which a callback could say nothing"}
+		}
 	}
 	return nil
 }

@@ -78,7 +78,13 @@ func (ch *change) writeDomain(old, d *Domain) error {
 	if err := ch.tip.check(d); err != nil {
 		return err
 	}
-	return write(ch, old, d)
+	if err := write(ch, old, d); err != nil {
+		return err
+	}
+	if old != nil && old.Certificate != d.Certificate {
+		return ch.dropUnnamed(old.Certificate)
+	}
+	return nil
 }
 
 // number gives IDs to the functions that have none.
@@ -109,7 +115,10 @@ func (c *Catalog) DeleteDomain(ctx context.Context, by, name string) error {
 				return fmt.Errorf("domain %s is associated with %s: %w", old.Name, d.Name, ErrInUse)
 			}
 		}
-		return write(ch, old, nil)
+		if err := write(ch, old, nil); err != nil {
+			return err
+		}
+		return ch.dropUnnamed(old.Certificate)
 	})
 }
 

@@ -25,6 +25,9 @@ type Certificate struct {
 	Chain   string    `json:"chain"`
 	Key     string    `json:"key"`
 	Created time.Time `json:"created"`
+	// Unnamed says that it was uploaded without a name and got one that nobody is to
+	// remember: it goes with the last domain that is served with it.
+	Unnamed bool `json:"unnamed,omitempty"`
 
 	Revision uint64 `json:"-"`
 	// TLS is Chain and Key, ready for use.

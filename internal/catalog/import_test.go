@@ -41,7 +41,9 @@ func everything(t *testing.T) *catalog.Catalog {
 	ctx := t.Context()
 	chain, key := selfSigned(t)
 	steps := []error{
-		c.SetCertificate(ctx, "test", catalog.Certificate{Name: "own", Chain: chain, Key: key}),
+		c.GiveCertificate(ctx, "test", "play.example.com", func(*catalog.Snapshot) (*catalog.Certificate, error) {
+			return &catalog.Certificate{Name: "own", Chain: chain, Key: key}, nil
+		}),
 		c.AddDomain(ctx, "test", catalog.Domain{Name: "sub.example.com", Role: catalog.Streaming, Scope: "global", Status: catalog.Offline}),
 		c.AssociateSub(ctx, "test", "sub.example.com", "play.example.com"),
 		c.BlockStream(ctx, "test", "push.example.com", "live", "a.b-c_d", time.Now().Add(time.Hour)),
@@ -49,7 +51,6 @@ func everything(t *testing.T) *catalog.Catalog {
 			d.Callbacks = &catalog.Callbacks{URL: "http://192.0.2.1/a?b=c&d=%20", Key: "0123456789abcdef"}
 			return nil
 		}),
-		c.ChangeDomain(ctx, "test", "play.example.com", func(d *catalog.Domain) error { d.Certificate = "own"; return nil }),
 		c.SetFunctions(ctx, "test", []string{"play.example.com"}, []catalog.Function{
 			catalog.RTS(catalog.HalfSecond), catalog.Signed("one", "two", 90*time.Second),
 			catalog.Header("X-One", "a: \"b\" # 'c' \\ %"), catalog.Header("X-Two", "yes"),

@@ -8,42 +8,6 @@ import (
 	"time"
 )
 
-// SetCertificate adds a certificate or replaces the one of its name.
-func (c *Catalog) SetCertificate(ctx context.Context, by string, v Certificate) error {
-	if bad := v.check(); bad != nil {
-		return bad
-	}
-	return c.change(ctx, by, func(ch *change) error {
-		old := ch.tip.Certificate(v.Name)
-		v.Created = c.now()
-		return write(ch, old, &v)
-	})
-}
-
-func (c *Certificate) check() error {
-	if c.Name == "" || len(c.Name) > 128 || strings.ContainsFunc(c.Name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
-		return &Invalid{"certificate: name", "wants 1 to 128 printable characters without blanks and slashes"}
-	}
-	_, err := ParseCertificate(c.Chain, c.Key)
-	return err
-}
-
-// DeleteCertificate deletes a certificate that no domain uses.
-func (c *Catalog) DeleteCertificate(ctx context.Context, by, name string) error {
-	return c.change(ctx, by, func(ch *change) error {
-		old := ch.tip.Certificate(name)
-		if old == nil {
-			return fmt.Errorf("certificate %s: %w", quote(name), ErrNotFound)
-		}
-		for d := range ch.tip.EachDomain() {
-			if d.Certificate == name {
-				return fmt.Errorf("certificate %s is that of %s: %w", name, d.Name, ErrInUse)
-			}
-		}
-		return write(ch, old, nil)
-	})
-}
-
 // AddAccessKey makes an access key with a random ID and secret, and returns it.
 func (c *Catalog) AddAccessKey(ctx context.Context, by string, scope Scope, domain, note string) (AccessKey, error) {
 	k, err := c.newKey(scope, domain, note)

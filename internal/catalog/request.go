@@ -1,10 +1,6 @@
 package catalog
 
-import (
-	"strings"
-
-	"millrace/internal/reason"
-)
+import "millrace/internal/reason"
 
 // Protocol names how a client talks; the words are metric labels.
 type Protocol string
@@ -57,18 +53,6 @@ type Request struct {
 func (q *Request) SetArguments(query string) {
 	q.AuthKey = Argument(query, "auth_key")
 	q.Degraded = Argument(query, "rts_degrade") == "on"
-}
-
-// Argument returns the first value of an argument as it stands in a query.
-func Argument(query, name string) string {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return value
-		}
-	}
-	return ""
 }
 
 // Denied is a refusal with its reason. Rooms translate it into their

@@ -2,7 +2,10 @@ package catalog
 
 import (
 	"net/textproto"
+	"strings"
 	"time"
+
+	"millrace/internal/sign"
 )
 
 // Mode is the latency mode of a streaming domain.
@@ -21,6 +24,20 @@ type Auth struct {
 	PrimaryKey   string
 	SecondaryKey string        // optional, for rotation
 	Validity     time.Duration // a token expires at its timestamp + Validity
+}
+
+// Verify checks a request's signature at a time. What a player that fell back from
+// ARTC brings may be good for the path without extension; where it is not, the
+// refusal is that of the path itself. The error is nil or a *sign.Error.
+func (a *Auth) Verify(q *Request, now time.Time) error {
+	keys := [...]string{a.PrimaryKey, a.SecondaryKey}
+	err := sign.Verify(q.Path, q.AuthKey, keys[:], a.Validity, now)
+	if dot := strings.LastIndexByte(q.Path, '.'); err != nil && q.Degraded && dot > strings.LastIndexByte(q.Path, '/') {
+		if sign.Verify(q.Path[:dot], q.AuthKey, keys[:], a.Validity, now) == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Rules are the functions of one domain in the form that requests need.

@@ -59,6 +59,9 @@ func (c Config) check() error {
 	if c.StreamQuota < 0 {
 		return &BadValue{"stream-quota", strconv.Itoa(c.StreamQuota), "is less than 0"}
 	}
+	if c.AuditMiB < 1 || c.AuditMiB > maxAuditMiB {
+		return &BadValue{"audit-mib", strconv.Itoa(c.AuditMiB), "is not from 1 to 4096"}
+	}
 	if c.TailMiB < 1 || c.TailMiB > maxTailMiB {
 		return &BadValue{"tail-mib", strconv.Itoa(c.TailMiB), "is not from 1 to 4096"}
 	}
@@ -91,6 +94,8 @@ func (c Config) checkACME() error {
 // maxLatency bounds how long SRT holds packets back: it keeps that much of each
 // connection.
 const maxLatency = 10 * time.Second
+
+const maxAuditMiB = 4096
 
 // Bounds of a stream's tail. Slow readers are given three seconds, and what is
 // older than the tail cannot be sent again.

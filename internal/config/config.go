@@ -40,6 +40,8 @@ type Config struct {
 	DomainQuota int `name:"domain-quota" yaml:"domain-quota" default:"20" help:"How many domains can be made besides the two default ones."`
 	StreamQuota int `name:"stream-quota" yaml:"stream-quota" default:"300" help:"How many streams can be published to one ingest domain at once; 0: any number."`
 
+	AuditMiB int `name:"audit-mib" yaml:"audit-mib" default:"64" help:"How large the log of who changed the catalog may be, in MiB: the oldest goes first. It is kept for 180 days at most."`
+
 	CallbackPrivate bool `name:"callback-private" yaml:"callback-private" help:"Let callbacks go to private and loopback addresses."`
 
 	RTSMode  string `name:"rts-mode" yaml:"rts-mode" placeholder:"MODE" enum:",sub-second,half-second" default:"" help:"Latency of the default domain: sub-second, or half-second (WebRTC in, WebRTC out, nothing converted). As the catalog has it, otherwise."`
@@ -68,7 +70,7 @@ func Default() Config {
 		DataDir:  "./data",
 		ACMECA:   letsEncrypt,
 		HTTPAddr: ":8080", RTMPAddr: ":1935", SRTAddr: ":1105", RTCAddr: ":8000", AdminAddr: "127.0.0.1:9090",
-		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, StreamQuota: 300, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
+		SRTLatency: 120 * time.Millisecond, DomainQuota: 20, StreamQuota: 300, AuditMiB: 64, TailMiB: 64, TailAge: 20 * time.Second, TakeOver: "when-silent", LogLevel: "info", LogFormat: "text",
 	}
 }
 

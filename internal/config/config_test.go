@@ -71,6 +71,7 @@ srt-addr: off
 srt-passphrase: correct horse battery
 srt-latency: 1s
 tail-mib: 8
+audit-mib: 3
 tail-age: 10s
 rtc-addr: "[::1]:9000"
 admin-addr: localhost:9091
@@ -99,7 +100,7 @@ log-format: json
 		RTCAddr: "[::1]:9000", AdminAddr: "localhost:9091",
 		RTCIPs:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		SRTPassphrase: "correct horse battery", SRTLatency: time.Second, TailMiB: 8, TailAge: 10 * time.Second,
-		NoAuth: true, Demo: true, DomainQuota: 50, StreamQuota: 7, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
+		NoAuth: true, Demo: true, DomainQuota: 50, StreamQuota: 7, AuditMiB: 3, RTSMode: "half-second", TakeOver: "always", LogLevel: "debug", LogFormat: "json",
 		Pull: config.Pulls{
 			{Stream: "live/cam-*", From: []string{"rtmp://a/{app}/{stream}", "https://b/{stream}.flv?k=1"}},
 			{Stream: "live/news", Domain: "play.example", From: []string{"srt://c:1105"}, Always: true},
@@ -212,6 +213,7 @@ func TestBadFlags(t *testing.T) {
 		{"--admin-addr=:8080", `admin-addr: ":8080" is taken by http-addr`},
 		{"--srt-addr=1105", `srt-addr: "1105" has no port, as in :8080 or 127.0.0.1:8080`},
 		{"--srt-passphrase=short", `srt-passphrase: "..." has not 10 to 79 characters`},
+		{"--audit-mib=0", `audit-mib: "0" is not from 1 to 4096`},
 		{"--tail-mib=0", `tail-mib: "0" is not from 1 to 4096`},
 		{"--tail-age=1s", `tail-age: "1s" is not from 5s to 5m`},
 		{"--srt-latency=1m", `srt-latency: "1m0s" is not from 0s to 10s`},

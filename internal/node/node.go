@@ -90,12 +90,12 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := dir.Catalog(context.Background(), catalog.Options{Adjust: adjust(cfg), Quota: cfg.DomainQuota, Now: time.Now, Log: log})
+	all, err := dir.Catalog(context.Background(), catalog.Options{Adjust: adjust(cfg), Quota: cfg.DomainQuota, AuditBytes: int64(cfg.AuditMiB) << 20, Now: time.Now, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	n := &node{cfg: cfg, log: log, catalog: all, registry: prometheus.NewRegistry(), token: token}
-	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.registry.MustRegister(auditCollector{all.AuditSize()}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if n.firstKey, err = all.FirstKey(context.Background()); err != nil {
 		all.Close()
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,70 +28,75 @@ type setCertificate struct {
 // setCertificate gives a domain a certificate, uploaded with the request or, by
 // its name alone, before.
 func (s *Server) setCertificate(ctx context.Context, by caller, p setCertificate) (*answer, error) {
-	d, err := s.domain(p.Domain)
-	if err != nil {
+	if _, err := s.domain(p.Domain); err != nil {
 		return nil, err
 	}
-	name := ""
-	if p.Protocol == "on" {
-		if name, err = s.certificateFor(ctx, by, d, p); err != nil {
-			return nil, err
+	if p.Protocol == "on" && p.Type != "free" && p.Chain != "" && p.Key != "" {
+		if _, err := catalog.ParseCertificate(p.Chain, p.Key); err != nil {
+			return nil, about("SSLPub", err)
 		}
 	}
-	return &answer{}, about("CertName", s.catalog.ChangeDomain(ctx, by.ID, d.Name, func(d *catalog.Domain) error {
-		d.Certificate = name
-		return nil
+	return &answer{}, about("CertName", s.catalog.GiveCertificate(ctx, by.ID, p.Domain, func(now *catalog.Snapshot) (*catalog.Certificate, error) {
+		switch {
+		case p.Protocol == "off":
+			return nil, nil //nolint:nilnil // none of its own
+		case p.Type != "free":
+			return s.chooseCertificate(now, by, p)
+		case s.free == nil:
+			return nil, invalid("CertType", "certificates free of charge come by ACME, which this server was not started with")
+		}
+		return nil, nil //nolint:nilnil // by ACME
 	}))
 }
 
-// certificateFor returns the name of the certificate that a domain is to have,
-// uploaded by then; "" stands for one by ACME, free of charge.
-func (s *Server) certificateFor(ctx context.Context, by caller, d *catalog.Domain, p setCertificate) (name string, err error) {
-	if p.Type == "free" {
-		if s.free == nil {
-			return "", invalid("CertType", "certificates free of charge come by ACME, which this server was not started with")
-		}
-		return "", nil
+// chooseCertificate returns the certificate that a domain is to have, its name
+// alone where it is there.
+func (s *Server) chooseCertificate(now *catalog.Snapshot, by caller, p setCertificate) (*catalog.Certificate, error) {
+	c := catalog.Certificate{Name: p.Name, Chain: p.Chain, Key: p.Key}
+	if c.Name == "" {
+		c.Name, c.Unnamed = freeName(now, strings.ToLower(p.Domain)+"-"+s.now().UTC().Format("20060102T150405")), true
 	}
-	if name = p.Name; name == "" {
-		name = d.Name + "-" + s.now().UTC().Format("20060102T150405")
+	if err := mayUse(now, by, strings.ToLower(p.Domain), c.Name); err != nil {
+		return nil, err
 	}
-	if err := s.mayUse(by, d, name); err != nil {
-		return "", err
+	old := now.Certificate(c.Name)
+	switch {
+	case old != nil && (p.Chain == "" && p.Key == "" || old.Chain == p.Chain && old.Key == p.Key):
+		return &catalog.Certificate{Name: c.Name}, nil
+	case p.Chain == "":
+		return nil, missing("SSLPub")
+	case p.Key == "":
+		return nil, missing("SSLPri")
+	case old != nil && p.Force != "1":
+		return nil, &Error{http.StatusBadRequest, "CertName.AlreadyExists", "There is another certificate of this name; ForceSet=1 replaces it."}
 	}
-	return name, s.upload(ctx, by, name, p)
+	return &c, nil
+}
+
+// freeName is a name that no certificate has: name itself, or with a number.
+func freeName(now *catalog.Snapshot, name string) string {
+	free := name
+	for n := 2; now.Certificate(free) != nil; n++ {
+		free = name + "-" + strconv.Itoa(n)
+	}
+	return free
 }
 
 // mayUse keeps keys of one domain from the certificates of others: from
 // replacing them, and from being served with them.
-func (s *Server) mayUse(by caller, d *catalog.Domain, name string) error {
-	now := s.catalog.Snapshot()
+func mayUse(now *catalog.Snapshot, by caller, domain, name string) error {
 	if by.Scope != catalog.OneDomain || now.Certificate(name) == nil {
 		return nil
 	}
-	others := false
-	for o := range now.EachDomain() {
-		others = others || o.Certificate == name && o.Name != d.Name
+	own, others := false, false
+	for d := range now.EachDomain() {
+		own = own || d.Certificate == name && d.Name == domain
+		others = others || d.Certificate == name && d.Name != domain
 	}
-	if d.Certificate == name && !others {
+	if own && !others {
 		return nil
 	}
 	return &Error{http.StatusForbidden, "Forbidden.Domain", "The certificate " + quote(name) + " is not that of the domain of this access key."}
-}
-
-func (s *Server) upload(ctx context.Context, by caller, name string, p setCertificate) error {
-	old := s.catalog.Snapshot().Certificate(name)
-	switch {
-	case p.Chain == "" && p.Key == "" && old != nil:
-		return nil
-	case p.Chain == "":
-		return missing("SSLPub")
-	case p.Key == "":
-		return missing("SSLPri")
-	case old != nil && p.Force != "1" && (old.Chain != p.Chain || old.Key != p.Key):
-		return &Error{http.StatusBadRequest, "CertName.AlreadyExists", "There is another certificate of this name; ForceSet=1 replaces it."}
-	}
-	return about("SSLPub", s.catalog.SetCertificate(ctx, by.ID, catalog.Certificate{Name: name, Chain: p.Chain, Key: p.Key}))
 }
 
 // leaf is a certificate itself, without its chain.

@@ -145,8 +145,9 @@ func (s *Server) checkAuth(_ context.Context, _ caller, p checkAuth) (*authCheck
 	if !d.Auth.Enabled {
 		return &authCheck{Status: "false", Description: "INVALID ALIAUTH"}, nil
 	}
-	keys := []string{d.Auth.PrimaryKey, d.Auth.SecondaryKey}
-	err = sign.Verify(u.EscapedPath(), u.Query().Get(sign.Param), keys, d.Auth.Validity, s.now())
+	q := catalog.Request{Path: u.EscapedPath()}
+	q.SetArguments(u.RawQuery)
+	err = d.Auth.Verify(&q, s.now())
 	var why *sign.Error
 	switch {
 	case err == nil:

@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"millrace/internal/callback"
@@ -30,6 +31,8 @@ func (s *Server) setNotify(ctx context.Context, by caller, p setNotify) (*answer
 		return nil, unsupported("SwitchNotifyUrl", "streams have one publisher here, so nothing would be sent to it")
 	case p.URL == "":
 		return nil, missing("NotifyUrl")
+	case strings.Contains(p.URL, hidden):
+		return nil, invalid("NotifyUrl", "it holds what is shown in place of secrets")
 	case p.Auth == "no":
 		p.Key = ""
 	case p.Key == "":
@@ -72,7 +75,7 @@ func (s *Server) describeNotify(_ context.Context, by caller, p one) (*notifyCon
 	}
 	a := &notifyConfig{}
 	v := &a.LiveStreamsNotifyConfig
-	v.DomainName, v.NotifyUrl = d.Name, c.URL
+	v.DomainName, v.NotifyUrl = d.Name, withoutCredentials(by, c.URL)
 	v.NotifyReqAuth, v.NotifyAuthKey = "no", secret(by, c.Key)
 	if c.Key != "" {
 		v.NotifyReqAuth = "yes"
@@ -131,7 +134,7 @@ func (s *Server) notifyRecords(_ context.Context, by caller, p whichDeliveries) 
 	a := &notifyRecords{TotalNum: len(all), TotalPage: pages(len(all), p.Size), PageNum: p.Page, PageSize: p.Size}
 	for _, v := range page(all, p.Page, p.Size) {
 		a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo = append(a.NotifyRecordsInfo.LiveStreamNotifyRecordsInfo, notifyRow{
-			DomainName: v.Domain, AppName: v.App, StreamName: v.Stream, NotifyUrl: v.URL, NotifyContent: withoutTokens(by, v.Query),
+			DomainName: v.Domain, AppName: v.App, StreamName: v.Stream, NotifyUrl: withoutCredentials(by, v.URL), NotifyContent: withoutTokens(by, v.Query),
 			NotifyTime: stamp(v.Tried), NotifyType: v.Event, NotifyResult: string(v.Result), Description: v.Answer,
 		})
 	}

@@ -72,9 +72,11 @@ func TestSecretsOfReaders(t *testing.T) {
 	}
 	set(full, "secretOne", 200, "", "")
 	set(full, "******", 400, "InvalidFunctions.Malformed", "auth_key1")
-	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://x.test/", "NotifyReqAuth", "yes", "NotifyAuthKey", "secretFour1234567"), 200, "", "")
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://me:secretSeven@x.test/at?token=secretEight&a=", "NotifyReqAuth", "yes", "NotifyAuthKey", "secretFour1234567"), 200, "", "")
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://******@x.test/"), 400, "InvalidNotifyUrl.Malformed", "in place of")
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://x.test/#a"), 400, "InvalidNotifyUrl.Malformed", "fragment")
 	w.publish(t, "push.test", "a", "vhost=x&auth_key=1-%40-0-secretFive&b=c")
-	w.deliveries = []callback.Delivery{{Domain: "push.test", Stream: "a", Event: "publish", Began: w.now, Query: "id=a&usrargs=vhost%3Dx%26auth_key%3D1-%2540-0-secretSix%26b%3Dc&node=n"}}
+	w.deliveries = []callback.Delivery{{Domain: "push.test", Stream: "a", Event: "publish", Began: w.now, URL: "https://x.test?secretNine", Query: "id=a&usrargs=vhost%3Dx%26auth_key%3D1-%2540-0-secretSix%26b%3Dc&node=n"}}
 	span := []string{"DomainName", "push.test", "StartTime", "2026-11-20T10:00:00Z", "EndTime", "2026-11-20T11:00:00Z"}
 	for action, c := range map[string]struct {
 		more    []string
@@ -82,10 +84,10 @@ func TestSecretsOfReaders(t *testing.T) {
 		stays   string
 	}{
 		"DescribeLiveDomainConfigs":          {[]string{"DomainName", "push.test"}, []string{"secretOne", "secretTwo", "secretThree"}, "type_a"},
-		"DescribeLiveStreamsNotifyUrlConfig": {[]string{"DomainName", "push.test"}, []string{"secretFour1234567"}, "http://x.test/"},
+		"DescribeLiveStreamsNotifyUrlConfig": {[]string{"DomainName", "push.test"}, []string{"secretFour1234567", "me:secretSeven@", "token=secretEight"}, "@x.test/at?token="},
 		"DescribeLiveStreamsOnlineList":      {[]string{"DomainName", "push.test"}, []string{"secretFive"}, "b=c"},
 		"DescribeLiveStreamsPublishList":     {span, nil, "rtmp://push.test/live/a"},
-		"DescribeLiveStreamsNotifyRecords":   {span, []string{"secretSix"}, "%26b%3Dc"},
+		"DescribeLiveStreamsNotifyRecords":   {span, []string{"secretSix", "secretNine"}, "%26b%3Dc"},
 		"DescribeLiveDomainDetail":           {[]string{"DomainName", "push.test"}, nil, "push.test"},
 		"DescribeLiveDomainCertificateInfo":  {[]string{"DomainName", "push.test"}, nil, "push.test"},
 		"DescribeLiveCertificateList":        {nil, nil, "Count"},

@@ -36,6 +36,14 @@ func argument(by caller, name, value string) string {
 	return value
 }
 
+// withoutCredentials shows where callbacks go.
+func withoutCredentials(by caller, url string) string {
+	if url == "" || mayKnow(by) {
+		return url
+	}
+	return catalog.HideCredentials(url, func(string) string { return hidden })
+}
+
 // withoutTokens shows a query, or a text that has one inside, escaped or not.
 func withoutTokens(by caller, s string) string {
 	if mayKnow(by) {

@@ -1,7 +1,8 @@
 package rtmp
 
 import (
-	"net/url"
+	"cmp"
+	"slices"
 	"strings"
 
 	"millrace/internal/catalog"
@@ -17,6 +18,9 @@ const maxName = 255
 type address struct {
 	host, app, stream string
 	authKey           string
+	// query is what a publisher has given, wherever its client puts it, and
+	// arguments is that with what else there is of queries.
+	query, arguments string
 }
 
 // path is what the URL signature is computed over.
@@ -46,23 +50,18 @@ func parseAddress(app, tcURL, name string) (address, error) {
 			appQuery, namePath = appQuery[:at], appQuery[at+1:]
 		}
 	}
-	a := address{host: host}
-	joined := strings.Trim(appPath, "/") + "/" + strings.Trim(namePath, "/")
-	a.app, a.stream, _ = strings.Cut(strings.Trim(joined, "/"), "/")
+	var a address
+	path := strings.Trim(appPath, "/") + "/" + strings.Trim(namePath, "/")
+	a.app, a.stream, _ = strings.Cut(strings.Trim(path, "/"), "/")
 	if !validName(a.app, false) {
 		return address{}, refused(reason.BadName, "the app name must be 1 to 255 of A-Z a-z 0-9 _ -")
 	}
 	if !validName(a.stream, true) {
 		return address{}, refused(reason.BadName, "the stream name must be 1 to 255 of A-Z a-z 0-9 _ - . and not begin with a dot, as in rtmp://host/app/stream")
 	}
-	for _, query := range []string{nameQuery, appQuery, tcQuery} {
-		if a.authKey == "" {
-			a.authKey = argument(query, "auth_key")
-		}
-		if vhost := argument(query, "vhost"); vhost != "" && a.host == host {
-			a.host = vhost
-		}
-	}
+	a.query, a.arguments = cmp.Or(nameQuery, appQuery), joined(nameQuery, appQuery, tcQuery)
+	a.authKey = catalog.Argument(a.arguments, "auth_key")
+	a.host = cmp.Or(catalog.Argument(a.arguments, "vhost"), host)
 	return a, nil
 }
 
@@ -71,13 +70,9 @@ func cutQuery(s string) (path, query string) {
 	return path, query
 }
 
-// publishQuery is the query of a publisher's URL, wherever its client puts it.
-func publishQuery(app, name string) string {
-	if _, query := cutQuery(name); query != "" {
-		return query
-	}
-	_, query := cutQuery(app)
-	return query
+// joined is all of some queries as one.
+func joined(queries ...string) string {
+	return strings.Join(slices.DeleteFunc(queries, func(q string) bool { return q == "" }), "&")
 }
 
 // cutTarget takes host and query out of a tcUrl. It is not url.Parse, since
@@ -89,32 +84,6 @@ func cutTarget(s string) (host, query string) {
 	s, query = cutQuery(s)
 	host, _, _ = strings.Cut(s, "/")
 	return host[strings.LastIndexByte(host, '@')+1:], query
-}
-
-// argument returns a query's argument. A second question mark separates, too:
-// some clients append their own query to one that is there.
-func argument(query, name string) string {
-	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == '?' }) {
-		key, value, _ := strings.Cut(part, "=")
-		if key != name {
-			continue
-		}
-		if plain, err := url.QueryUnescape(value); err == nil {
-			return plain
-		}
-		return value
-	}
-	return ""
-}
-
-// option returns an argument of the URL that parseAddress put together, or "".
-func option(app, tcURL, name, key string) string {
-	for _, part := range []string{name, app, tcURL} {
-		if _, query := cutQuery(part); argument(query, key) != "" {
-			return argument(query, key)
-		}
-	}
-	return ""
 }
 
 // validName says whether s may reach a log, a path or a metric.

@@ -152,7 +152,7 @@ func (c *conn) publish(ctx context.Context, cmd command) error {
 	c.address = a
 	p, err := c.server.admission.Publish(ctx, catalog.Request{
 		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream,
-		Path: a.path(), AuthKey: a.authKey, Query: publishQuery(c.app, name), RemoteAddr: c.peer,
+		Path: a.path(), AuthKey: a.authKey, Query: a.query, RemoteAddr: c.peer,
 	})
 	if err != nil {
 		return fmt.Errorf("admit publisher: %w", err)

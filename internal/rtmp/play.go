@@ -55,7 +55,7 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 		a.host = hostOf(c.net.LocalAddr())
 	}
 	c.address = a
-	asked := func(key string) string { return option(c.app, c.tcURL, name, key) }
+	asked := func(key string) string { return catalog.Argument(a.arguments, key) }
 	w := feed.Wish{Request: catalog.Request{
 		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: asked("track"),
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,

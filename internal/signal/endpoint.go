@@ -5,6 +5,8 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+
+	"millrace/internal/catalog"
 )
 
 // take answers an offer that was read. An error is a refusal: nothing was
@@ -23,7 +25,7 @@ func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix 
 	}
 	q.Host, q.RemoteAddr, q.Referer = r.Host, r.RemoteAddr, r.Referer()
 	if !q.publish {
-		q.Track = trackOf(r.URL.RawQuery)
+		q.Track = catalog.Argument(r.URL.RawQuery, "track")
 	}
 	path := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
 	var err error
@@ -74,7 +76,7 @@ func cutSession(path string) (endpoint, id string, ok bool) {
 // token returns the auth_key of the query or, for clients that have a field for
 // a bearer token and none for a query, that.
 func token(r *http.Request) string {
-	if key := authKey(r.URL.RawQuery); key != "" {
+	if key := catalog.Argument(r.URL.RawQuery, "auth_key"); key != "" {
 		return key
 	}
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")

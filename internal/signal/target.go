@@ -33,7 +33,7 @@ func parseURL(raw string) (catalog.Request, error) {
 		return q, errors.New("the URL names no host")
 	}
 	q.Host = rest[:slash]
-	q.AuthKey, q.Query, q.Track = authKey(query), query, trackOf(query)
+	q.AuthKey, q.Query, q.Track = catalog.Argument(query, "auth_key"), query, catalog.Argument(query, "track")
 	return q, setPath(&q, rest[slash:])
 }
 
@@ -55,18 +55,6 @@ func setPath(q *catalog.Request, path string) error {
 	}
 	q.Path = path
 	return nil
-}
-
-// authKey returns the token in a query, past arguments that cannot be read.
-func authKey(query string) string {
-	args, _ := url.ParseQuery(query) // keeps what is good beside an error
-	return args.Get("auth_key")
-}
-
-// trackOf returns which of several tracks a query asks for.
-func trackOf(query string) string {
-	args, _ := url.ParseQuery(query)
-	return args.Get("track")
 }
 
 // isAuthority wants host[:port] in visible ASCII and nothing else.

@@ -124,23 +124,10 @@ func (w *wish) locate(resource string) error {
 	}
 	w.path = "/" + path
 	w.query = query
-	w.authKey = argument(query, "auth_key")
-	w.opus = argument(query, "audio") == "opus"
-	w.track = argument(query, "track")
+	w.authKey = catalog.Argument(query, "auth_key")
+	w.opus = catalog.Argument(query, "audio") == "opus"
+	w.track = catalog.Argument(query, "track")
 	return nil
-}
-
-// argument returns a query's argument.
-func argument(query, name string) string {
-	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == '?' }) {
-		if key, value, _ := strings.Cut(part, "="); key == name {
-			if plain, err := url.QueryUnescape(value); err == nil {
-				return plain
-			}
-			return value
-		}
-	}
-	return ""
 }
 
 func refused(why reason.Reason, detail string) error {

@@ -1,0 +1,31 @@
+package catalog
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Argument returns an argument of a query, of whichever protocol: the first one of
+// its name, which is compared as written, though it be empty. "&" parts arguments
+// and so does "?", since some clients append a query of their own to the one that
+// is there. The value comes percent-decoded or, where that cannot be, as written; a
+// "+" stays one, which a token may hold.
+func Argument(query, name string) string {
+	for query != "" {
+		pair := query
+		if end := strings.IndexAny(query, "&?"); end >= 0 {
+			pair, query = query[:end], query[end+1:]
+		} else {
+			query = ""
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		if key != name {
+			continue
+		}
+		if plain, err := url.PathUnescape(value); err == nil {
+			return plain
+		}
+		return value
+	}
+	return ""
+}
