@@ -1,6 +1,10 @@
 package hls
 
-import "time"
+import (
+	"time"
+
+	"millrace/internal/live"
+)
 
 // Config holds the limits of a Server. Zero values mean the defaults.
 type Config struct {
@@ -23,9 +27,8 @@ type Config struct {
 	MaxSegment time.Duration
 	// Part is about how long a part lasts, to a whole number of frames. 250 ms.
 	Part time.Duration
-	// StartTimeout bounds admission, and the wait for a stream's tracks: one that
-	// is fetched from an HLS server begins when that has made three segments.
-	// Players wait 20 s for a playlist and more, but few ask again. 15 s.
+	// StartTimeout bounds admission, and the wait for a stream's tracks.
+	// live.StartWait.
 	StartTimeout time.Duration
 	// FirstTimeout is how long a viewer waits for the first segment. 20 s.
 	FirstTimeout time.Duration
@@ -55,7 +58,7 @@ func (c Config) withDefaults() Config {
 	last(&c.Segment, 2*time.Second)
 	last(&c.MaxSegment, 12*time.Second)
 	last(&c.Part, 250*time.Millisecond)
-	last(&c.StartTimeout, 15*time.Second)
+	last(&c.StartTimeout, live.StartWait)
 	last(&c.FirstTimeout, 20*time.Second)
 	last(&c.WriteTimeout, 30*time.Second)
 	last(&c.Silence, 20*time.Second)

@@ -1,12 +1,17 @@
 package httplive
 
-import "time"
+import (
+	"time"
+
+	"millrace/internal/live"
+)
 
 // Config holds the limits of a Server. Zero values mean the defaults.
 type Config struct {
 	// MaxViewers is how many viewers are served at once. 10 000.
 	MaxViewers int
-	// StartTimeout bounds admission, and the wait for a stream's tracks. 5 s.
+	// StartTimeout bounds admission, and the wait for a stream's tracks.
+	// live.StartWait.
 	StartTimeout time.Duration
 	// WriteTimeout is how long one write may block. 10 s.
 	WriteTimeout time.Duration
@@ -24,7 +29,7 @@ func (c Config) withDefaults() Config {
 			*d = to
 		}
 	}
-	set(&c.StartTimeout, 5*time.Second)
+	set(&c.StartTimeout, live.StartWait)
 	set(&c.WriteTimeout, 10*time.Second)
 	set(&c.MaxAge, 3*time.Second)
 	set(&c.Patience, 20*time.Second)

@@ -50,6 +50,9 @@ func refuse(w http.ResponseWriter, err error, session string) {
 	if why == reason.Auth {
 		h.Set(authHeader, message)
 	}
+	if why == reason.Timeout {
+		h.Set("Retry-After", "1") // RFC 9110 section 10.2.3: it is on its way
+	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	answer(w, refusal{Code: status(why), Message: message, Reason: why, TraceID: session})

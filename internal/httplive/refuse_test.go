@@ -162,8 +162,8 @@ func TestUnannouncedStreamTimesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusGatewayTimeout {
-		t.Errorf("status %s", resp.Status)
+	if resp.StatusCode != http.StatusGatewayTimeout || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("status %s, %v", resp.Status, resp.Header)
 	}
 }
 

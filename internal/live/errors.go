@@ -11,6 +11,7 @@ import (
 var (
 	ErrNotFound  = errors.New("nobody publishes this stream")
 	ErrTaken     = errors.New("the stream has a publisher already")
+	ErrLate      = errors.New("the stream did not start in time")
 	ErrEnded     = errors.New("the stream has ended")
 	ErrSlow      = errors.New("the reader cannot keep up")
 	ErrReplaced  = errors.New("replaced by a new publisher")
@@ -28,6 +29,7 @@ func ReasonOf(err error) reason.Reason {
 	}{
 		{ErrNotFound, reason.NotFound},
 		{ErrTaken, reason.Taken},
+		{ErrLate, reason.Timeout},
 		{ErrEnded, reason.StreamEnded},
 		{ErrSlow, reason.Slow},
 		{ErrReplaced, reason.Replaced},

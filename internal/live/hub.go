@@ -15,7 +15,8 @@ import (
 type Options struct {
 	// Linger is how long a stream waits for its publisher to come back. 10 s.
 	Linger time.Duration
-	// SupplyLinger is how long a supplied stream outlives its last reader. 3 s.
+	// SupplyLinger is how long a supplied stream outlives its last reader, but for
+	// one that has not begun yet: that has StartWait. 3 s.
 	SupplyLinger time.Duration
 	// TailBytes and TailAge bound what each of a stream's two logs keeps of its
 	// tail, whatever the distance between key frames is; the age is that of

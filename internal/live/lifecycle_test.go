@@ -195,7 +195,7 @@ func TestSubscribeWaitsForTracks(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err = h.Subscribe(ctx, testName)
-		wantErr(t, err, context.DeadlineExceeded)
+		wantErr(t, err, ErrLate)
 		if got := time.Since(start); got != 3*time.Second {
 			t.Errorf("waited %v", got)
 		}
@@ -299,6 +299,7 @@ func TestReasonOf(t *testing.T) {
 		{ErrShutdown, reason.Shutdown},
 		{ErrClosed, reason.ClosedByPeer},
 		{context.DeadlineExceeded, reason.Timeout},
+		{ErrLate, reason.Timeout},
 		{context.Canceled, reason.ClosedByPeer},
 		{errors.New("other"), reason.Internal},
 	} {

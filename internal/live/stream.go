@@ -190,6 +190,10 @@ func (s *stream) detach(readsPackets, readsFrames bool) {
 	}
 	s.forgetUnread()
 	if s.readers == 0 && s.supplied() && s.err == nil {
-		s.linger(s.hub.options.SupplyLinger)
+		d := s.hub.options.SupplyLinger
+		if !s.announced {
+			d = max(d, StartWait) // players that wait for less ask again
+		}
+		s.linger(d)
 	}
 }

@@ -7,9 +7,16 @@ import (
 	"time"
 )
 
+// StartWait is how long a viewer is let wait for a stream that is being started.
+// An origin that speaks HLS, and has nobody to make segments for until it is asked,
+// needs two of them, of up to 6 s; those who wait for longer than this at a player
+// have gone.
+const StartWait = 15 * time.Second
+
 // Subscribe returns a reader of n. It waits, as long as ctx lets it, until the
 // stream's tracks are known; a stream that nobody publishes is asked of the
-// suppliers once. It fails with ErrNotFound when there is none.
+// suppliers once. It fails with ErrNotFound when there is none, and with ErrLate
+// where ctx's time was too short.
 func (h *Hub) Subscribe(ctx context.Context, n Name) (*Reader, error) {
 	r, err := h.join(n)
 	if err != nil {
@@ -67,7 +74,10 @@ func (s *stream) awaitTracks(ctx context.Context) error {
 	case <-s.ended:
 		return s.cause()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return ErrLate
 	}
 }
 

@@ -154,6 +154,47 @@ func TestSupplyOutlivesItsReadersByTheLinger(t *testing.T) {
 	})
 }
 
+// TestSupplyWaitsForItsReaders wants a stream that has not begun to be there for
+// players that give up soon and ask again.
+func TestSupplyWaitsForItsReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHub(t, Options{})
+		src := newSource(h)
+		src.supply = func(ctx context.Context, n Name) error {
+			select {
+			case <-time.After(14 * time.Second):
+				return src.camera(ctx, n)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		ask := func(wait time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			defer cancel()
+			r, err := h.Subscribe(ctx, opusName)
+			if err == nil {
+				r.Close()
+			}
+			return err
+		}
+		wantErr(t, ask(3*time.Second), ErrLate)
+		pass(10 * time.Second)
+		if err := ask(3 * time.Second); err != nil {
+			t.Errorf("asked again: %v", err)
+		}
+		if got := src.asked.Load(); got != 1 {
+			t.Errorf("asked %d times", got)
+		}
+		pass(4 * time.Second)
+		src.supply = func(ctx context.Context, _ Name) error { <-ctx.Done(); return ctx.Err() }
+		wantErr(t, ask(3*time.Second), ErrLate)
+		pass(StartWait + time.Second)
+		if n := suppliesOf(h); n != 0 {
+			t.Errorf("%d supplies left", n)
+		}
+	})
+}
+
 func TestSupplyErrorReachesReaders(t *testing.T) {
 	for _, c := range []struct{ returned, want error }{
 		{errors.New("encoder is missing"), nil},
@@ -215,11 +256,11 @@ func TestSuppliesOfOneNameFollowEachOther(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := h.Subscribe(ctx, opusName)
-		wantErr(t, err, context.DeadlineExceeded)
-		pass(4 * time.Second) // the supply is stopping
+		wantErr(t, err, ErrLate)
+		pass(StartWait + time.Second) // the supply is stopping
 		r := subscribe(t, h, opusName)
-		if got := time.Since(start); got != 9*time.Second {
-			t.Errorf("second supply delivered after %v, want 9s: when the first has returned", got)
+		if got := time.Since(start); got != StartWait+6*time.Second {
+			t.Errorf("second supply delivered after %v, want 21s: when the first has returned", got)
 		}
 		if _, err := r.Next(t.Context()); err != nil {
 			t.Fatal(err)
@@ -240,9 +281,9 @@ func TestSupplyThatIsGivenUpBeforeItsTurn(t *testing.T) {
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := h.Subscribe(ctx, opusName)
-			wantErr(t, err, context.DeadlineExceeded)
+			wantErr(t, err, ErrLate)
 			cancel()
-			pass(4 * time.Second)
+			pass(StartWait + time.Second)
 		}
 		pass(2 * time.Minute)
 		if got := src.asked.Load(); got != 1 {

@@ -88,6 +88,9 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// startSegments is how many a playlist must have for a pull to begin.
+const startSegments = 2
+
 // segmented waits until a playlist has segments to begin with.
 func segmented(t *testing.T, url string) {
 	t.Helper()
@@ -98,7 +101,7 @@ func segmented(t *testing.T, url string) {
 				url = u.String()
 			}
 		}
-		return strings.Count(body, "#EXTINF") >= 4
+		return strings.Count(body, "#EXTINF") >= startSegments
 	})
 }
 

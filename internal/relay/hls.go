@@ -41,7 +41,7 @@ type hlsOrigin struct {
 const maxQueued = 64
 
 // playHLS tries again while the playlist is one that the library cannot begin with:
-// it wants three segments at least.
+// it wants a segment at least.
 func (w *Web) playHLS(ctx context.Context, raw string) (Origin, error) {
 	for {
 		o, err := w.openHLS(ctx, raw)
@@ -69,8 +69,9 @@ func (w *Web) openHLS(ctx context.Context, raw string) (Origin, error) {
 	}
 	silent := func(string) {}
 	o.client = &gohlslib.Client{
-		URI: raw, HTTPClient: &http.Client{Transport: noting{w.client.Transport, o}},
-		OnTracks: o.tracks, OnDecodeError: func(error) {},
+		URI: raw, StartDistance: startDistance,
+		HTTPClient: &http.Client{Transport: noting{&holding{RoundTripper: w.client.Transport, next: map[string]int{}}, o}},
+		OnTracks:   o.tracks, OnDecodeError: func(error) {},
 		OnDownloadPrimaryPlaylist: silent, OnDownloadStreamPlaylist: silent, OnDownloadSegment: silent, OnDownloadPart: silent,
 	}
 	if err := o.client.Start(); err != nil {

@@ -150,7 +150,9 @@ func (c *conn) publish(ctx context.Context, cmd command) error {
 		a.host = hostOf(c.net.LocalAddr())
 	}
 	c.address = a
-	p, err := c.server.admission.Publish(ctx, catalog.Request{
+	waiting, cancel := context.WithTimeout(ctx, c.server.config.PublishTimeout)
+	defer cancel()
+	p, err := c.server.admission.Publish(waiting, catalog.Request{
 		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream,
 		Path: a.path(), AuthKey: a.authKey, Query: a.query, RemoteAddr: c.peer,
 	})

@@ -114,7 +114,7 @@ func (c *conn) run(ctx context.Context) error {
 	c.net.until(late)
 	stop := context.AfterFunc(ctx, c.net.interrupt)
 	defer stop()
-	err := c.approach(ctx, late)
+	err := c.approach(ctx)
 	switch {
 	case err != nil:
 	case c.player != nil:
@@ -148,7 +148,7 @@ func (c *conn) seeOff() {
 }
 
 // approach leads from the first byte to the admission.
-func (c *conn) approach(ctx context.Context, late time.Time) error {
+func (c *conn) approach(ctx context.Context) error {
 	if err := c.handshake(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
@@ -157,8 +157,6 @@ func (c *conn) approach(ctx context.Context, late time.Time) error {
 	}
 	c.greeted = true
 	c.in.Progress = c.acknowledge
-	ctx, cancel := context.WithDeadline(ctx, late)
-	defer cancel()
 	for c.publisher == nil && c.player == nil {
 		m, err := c.in.Next()
 		if err != nil {

@@ -62,7 +62,9 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 	}}
 	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || asked("audio") == "opus"
 	w.OnlyArguments(asked("onlyaudio"), asked("onlyvideo"))
-	source, _, err := c.server.admission.Play(ctx, w.Request, "")
+	waiting, cancel := context.WithTimeout(ctx, c.server.config.StartTimeout)
+	defer cancel()
+	source, _, err := c.server.admission.Play(waiting, w.Request, "")
 	if err != nil {
 		return fmt.Errorf("admit viewer: %w", err)
 	}

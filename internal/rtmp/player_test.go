@@ -191,3 +191,20 @@ func TestOverTLS(t *testing.T) {
 	}
 	must(t, p.Close(), c.Close())
 }
+
+// TestUnbegun wants who plays a stream that does not begin in time told so, however
+// little time there is to publish.
+func TestUnbegun(t *testing.T) {
+	w := run(t, Config{StartTimeout: time.Millisecond})
+	p, err := w.hub.Publish(live.Name{Domain: "d", App: "live", Stream: "s"}, "test", "")
+	must(t, err)
+	defer p.Close(reason.ClosedByPeer)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	_, err = Dialer{}.Play(ctx, w.url("live/s"))
+	var told *StatusError
+	if !errors.As(err, &told) || *told != (StatusError{codePlayFailed, live.ErrLate.Error()}) {
+		t.Errorf("the player was told %v", err)
+	}
+	w.ended(reason.Timeout)
+}

@@ -38,6 +38,9 @@ type Config struct {
 	// PublishTimeout is how long after its acceptance a connection must
 	// publish or play. 10 s.
 	PublishTimeout time.Duration
+	// StartTimeout is how long after that a stream may take to begin for a player.
+	// live.StartWait.
+	StartTimeout time.Duration
 	// IdleTimeout is how long a publisher may send nothing. 15 s.
 	IdleTimeout time.Duration
 	// WriteTimeout is how long one write to a player may block. 10 s.
@@ -57,6 +60,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxPartial, 64)
 	setDefault(&c.MaxBuffered, 2*c.MaxMessage)
 	setDefault(&c.PublishTimeout, 10*time.Second)
+	setDefault(&c.StartTimeout, live.StartWait)
 	setDefault(&c.IdleTimeout, 15*time.Second)
 	setDefault(&c.WriteTimeout, 10*time.Second)
 	setDefault(&c.MaxAge, 3*time.Second)
@@ -95,7 +99,7 @@ func New(cfg Config, adm Admission, log *slog.Logger, m *Metrics) *Server {
 	feeds := func(r renderer) *feed.Set {
 		return &feed.Set{
 			Admission: adm, Renderer: r, Log: log, OnDrop: m.skip,
-			StartTimeout: cfg.PublishTimeout, MaxAge: cfg.MaxAge,
+			StartTimeout: cfg.StartTimeout, MaxAge: cfg.MaxAge,
 		}
 	}
 	return &Server{

@@ -116,7 +116,7 @@ func explain(err error) string {
 	if errors.As(err, &denied) {
 		return denied.Detail
 	}
-	for _, known := range []error{errIdle, errLate, live.ErrNotFound, live.ErrTaken, live.ErrReplaced, live.ErrKicked, live.ErrEnded, live.ErrShutdown} {
+	for _, known := range []error{errIdle, errLate, live.ErrNotFound, live.ErrLate, live.ErrTaken, live.ErrReplaced, live.ErrKicked, live.ErrEnded, live.ErrShutdown} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -3,13 +3,18 @@ package signal
 import (
 	"context"
 	"time"
+
+	"millrace/internal/live"
 )
 
 // Config holds the limits of a Server. Zero values mean the defaults.
 type Config struct {
 	// Timeout bounds reading a request and admission together. 4.5 s, which
-	// leaves half a second of the players' five for the way there and back.
+	// leaves half a second of the official players' five for the way there and back.
 	Timeout time.Duration
+	// StartTimeout is how long a viewer by WHEP may wait instead for its stream to
+	// begin, as long as others find room. live.StartWait.
+	StartTimeout time.Duration
 	// MaxPending is how many requests are worked on at once; further ones are
 	// turned away. 1024.
 	MaxPending int
@@ -26,6 +31,9 @@ const maxBody = 64 << 10
 func (c Config) withDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = 4500 * time.Millisecond
+	}
+	if c.StartTimeout == 0 {
+		c.StartTimeout = live.StartWait
 	}
 	if c.MaxPending == 0 {
 		c.MaxPending = 1024

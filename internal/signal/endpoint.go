@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"millrace/internal/catalog"
 )
@@ -54,7 +55,7 @@ func (s *Server) endpoint(w http.ResponseWriter, r *http.Request, q *request, pa
 	if !isType(r, typeSDP) {
 		return errNoSDP
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	body, leave, err := s.read(w, r)
 	if err != nil {
@@ -62,6 +63,26 @@ func (s *Server) endpoint(w http.ResponseWriter, r *http.Request, q *request, pa
 	}
 	defer leave()
 	return offers(ctx, w, r, q, path, body)
+}
+
+// inTime bounds the answering of q. Who plays may wait for its stream to begin, but
+// where places run short no longer than others need.
+func (s *Server) inTime(ctx context.Context, q *request) (context.Context, context.CancelFunc) {
+	if q.publish {
+		return context.WithTimeout(ctx, s.config.Timeout)
+	}
+	ctx, giveUp := context.WithCancelCause(ctx)
+	crowded := time.AfterFunc(s.config.Timeout, func() {
+		if len(s.pending) > cap(s.pending)/2 {
+			giveUp(errBusy)
+		}
+	})
+	ctx, cancel := context.WithTimeout(ctx, s.config.StartTimeout)
+	return ctx, func() {
+		crowded.Stop()
+		cancel()
+		giveUp(nil)
+	}
 }
 
 // cutSession splits "/app/stream/id".

@@ -48,7 +48,7 @@ func (s *Server) refused(q request, err error) refusal {
 // notReady is the refusal of a viewer whose time has not come.
 func notReady(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	return &catalog.Denied{Reason: reason.Overload, Detail: "no further viewer can be let in now: " + err.Error()}
 }

@@ -83,7 +83,7 @@ func (f refusal) prepare(h http.Header) {
 	if f.denial != "" {
 		h.Set("X-Tengine-Error", f.denial)
 	}
-	if f.status == http.StatusServiceUnavailable {
+	if f.status == http.StatusServiceUnavailable || f.reason == reason.Timeout && f.status == http.StatusGatewayTimeout {
 		h.Set("Retry-After", "1")
 	}
 }

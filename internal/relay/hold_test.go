@@ -1,0 +1,103 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// segments is a playlist of n segments from the one with the number first on.
+func segments(first, n int, more string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:%d\n", first)
+	for i := range n {
+		fmt.Fprintf(&b, "#EXTINF:4,\n%d.ts\n", first+i)
+	}
+	return b.String() + more
+}
+
+// answers are a server's, one after the other; the last one again and again.
+type answers []string
+
+func (a *answers) RoundTrip(q *http.Request) (*http.Response, error) {
+	body := (*a)[0]
+	if len(*a) > 1 {
+		*a = (*a)[1:]
+	}
+	return &http.Response{StatusCode: http.StatusOK, Request: q, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+// TestHolding wants playlists held back until they have what the library takes next,
+// asked for again every half target duration, and all others to pass.
+func TestHolding(t *testing.T) {
+	hint := "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p.mp4\"\n"
+	for name, c := range map[string]struct {
+		answers answers
+		took    []time.Duration // by each request, the last of which is the last answer's
+		path    string
+	}{
+		"a segment, then another one": {answers{segments(0, 1, ""), segments(0, 1, ""), segments(0, 2, "")}, []time.Duration{4 * time.Second}, "/s.m3u8"},
+		"then one by one": {
+			answers{segments(7, 3, ""), segments(7, 3, ""), segments(7, 3, ""), segments(8, 3, ""), segments(9, 3, "")},
+			[]time.Duration{0, 0, 2 * time.Second, 0}, "/s.m3u8",
+		},
+		"two at a time":    {answers{segments(7, 3, ""), segments(7, 3, ""), segments(9, 3, "")}, []time.Duration{0, 0, 0, 0}, "/s.m3u8"},
+		"the end":          {answers{segments(7, 3, ""), segments(7, 3, ""), segments(7, 3, "#EXT-X-ENDLIST\n")}, []time.Duration{0, 0, 0}, "/s.m3u8"},
+		"from the start":   {answers{segments(70, 3, ""), segments(0, 3, "")}, []time.Duration{0, 0}, "/s.m3u8"},
+		"low latency":      {answers{segments(7, 1, hint)}, []time.Duration{0, 0}, "/s.m3u8"},
+		"no playlist":      {answers{"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:x"}, []time.Duration{0, 0}, "/s.m3u8"},
+		"not even by name": {answers{segments(0, 1, "")}, []time.Duration{0, 0}, "/s.ts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				last := c.answers[len(c.answers)-1]
+				h := &holding{RoundTripper: &c.answers, next: map[string]int{}}
+				var body string
+				for i, want := range c.took {
+					q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://o"+c.path, http.NoBody)
+					if err != nil {
+						t.Fatal(err)
+					}
+					began := time.Now()
+					res, err := h.RoundTrip(q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					b, err := io.ReadAll(res.Body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := time.Since(began); got != want {
+						t.Errorf("request %d took %v, want %v", i, got, want)
+					}
+					body = string(b)
+				}
+				if body != last {
+					t.Errorf("got\n%s\nwant\n%s", body, last)
+				}
+			})
+		})
+	}
+}
+
+// TestHoldingEnds has nobody want the playlist any more.
+func TestHoldingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		h := &holding{RoundTripper: &answers{segments(0, 1, "")}, next: map[string]int{}}
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://o/s.m3u8", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.RoundTrip(q); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
