@@ -1,8 +1,11 @@
 package live
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
+
+	"millrace/internal/reason"
 )
 
 // A publisher's further tracks are streams beside the first: whoever has the name
@@ -43,6 +46,29 @@ func TestFurtherTracks(t *testing.T) {
 		again.Announce(testVideo, nil)
 		if len(published) != 2 {
 			t.Errorf("told of %v", published)
+		}
+	})
+}
+
+// Whose stream is forbidden loses its further tracks, too, and their readers end at
+// once, whichever came first.
+func TestForbiddenFurtherTracks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHub(t, Options{})
+		p := publishTracks(t, h, testName)
+		further, err := p.Further("video1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		further.Announce(testVideo, nil)
+		r := subscribe(t, h, further.Name())
+		p.Forbid()
+		wantErr(t, further.Err(), ErrKicked)
+		_, err = r.Next(t.Context())
+		wantErr(t, err, ErrForbidden)
+		further.Close(reason.Kicked) // as its owner does next
+		if _, err := p.Further("video2"); !errors.Is(err, ErrKicked) || len(h.Stats()) != 0 {
+			t.Errorf("another track: %v, %v", err, h.Stats())
 		}
 	})
 }

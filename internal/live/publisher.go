@@ -32,7 +32,9 @@ type Publisher struct {
 	dropped       map[reason.Reason]int // other packets that were not appended
 	meters        [2]meter
 	announced     bool
-	wake          func() // somebody begins to read; or nil
+	wake          func()       // somebody begins to read; or nil
+	further       []*Publisher // of its other tracks
+	forbidden     bool
 
 	// Of one that brings packets.
 	ask      func()  // asks for a key frame; nil: it cannot be asked
@@ -101,14 +103,29 @@ func (p *Publisher) Name() Name { return p.stream.name }
 // Further makes the caller the publisher of a further track, too: of the stream
 // that has the same name but for Track. Who published that before is replaced,
 // since p's right includes it; once that has ended, it fails as p.Err says. The two
-// end independently.
+// end independently, but for Forbid.
 func (p *Publisher) Further(track string) (*Publisher, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	n := p.stream.name
+	s := p.stream
+	n := s.name
 	n.Track = track
-	return p.stream.hub.publish(n, p.proto, p.remote, true)
+	of, err := s.hub.publish(n, p.proto, p.remote, true)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	forbidden := p.forbidden
+	if !forbidden {
+		p.further = append(p.further, of)
+	}
+	s.mu.Unlock()
+	if forbidden { // meanwhile
+		of.Forbid()
+		return nil, p.Err()
+	}
+	return of, nil
 }
 
 // Announce says which tracks the stream has; either may be nil. The first call
@@ -248,8 +265,18 @@ func (p *Publisher) Close(why reason.Reason) { p.leave(ErrClosed, why) }
 func (p *Publisher) Kick() { p.leave(ErrKicked, reason.Kicked) }
 
 // Forbid is Kick of a stream that may not come back: its readers do not wait for
-// it, but end at once, with ErrForbidden.
-func (p *Publisher) Forbid() { p.end(ErrKicked, reason.Kicked, ErrForbidden) }
+// it, but end at once, with ErrForbidden. So do those of its further tracks.
+func (p *Publisher) Forbid() {
+	p.end(ErrKicked, reason.Kicked, ErrForbidden)
+	s := p.stream
+	s.mu.Lock()
+	p.forbidden = true
+	further := p.further
+	s.mu.Unlock()
+	for _, of := range further {
+		of.Forbid()
+	}
+}
 
 func (p *Publisher) leave(err error, why reason.Reason) { p.end(err, why, ErrEnded) }
 
