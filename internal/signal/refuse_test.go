@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 				if r.status != tt.status || r.header.Get("X-Tengine-Error") != tt.tengine {
 					t.Errorf("%s: status %d, X-Tengine-Error %q", proto, r.status, r.header.Get("X-Tengine-Error"))
 				}
-				if retry := r.header.Get("Retry-After"); (retry == "1") != (tt.status == 503) {
+				if retry := r.header.Get("Retry-After"); (retry == "1") != (tt.status == 503 || tt.status == 504 && tt.reason == reason.Timeout) {
 					t.Errorf("%s: Retry-After %q", proto, retry)
 				}
 				m := r.fields(t)
