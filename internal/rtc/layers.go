@@ -173,7 +173,7 @@ func (v *viewer) release() {
 }
 
 const (
-	probePackets = 8
+	probePackets = 5 // sound waits for them
 	probeEvery   = 1000 * time.Millisecond
 )
 

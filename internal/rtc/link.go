@@ -26,6 +26,7 @@ type link struct {
 	rate      float64 // bit/s of the narrowest place; 0: not known
 	arriving  float64 // bit/s
 	loss      float64 // share of packets, over about a second
+	robbed    int64   // Unix ns of the last feedback that told of a policer's loss
 	standing  int64   // µs: the shortest wait in the queue in the last feedback
 	peak      int64   // µs: the longest
 	over      int     // feedbacks in a row with a standing queue
@@ -209,7 +210,7 @@ func (l *link) told(b []byte, now int64) bool {
 		return true
 	}
 	l.feedbacks++
-	l.lose(came, lost)
+	l.lose(came, lost, now)
 	l.arrive(bytes, l.before.at-began.at, began.known)
 	l.heard = now
 	if came == 0 {
@@ -241,9 +242,12 @@ func (l *link) full(bytes float64, now int64) bool {
 
 const unheardFor = time.Second
 
-func (l *link) lose(came, lost int) {
+func (l *link) lose(came, lost int, now int64) {
 	weight := min(float64(came+lost)/300, 0.5)
-	l.loss += (float64(lost)/float64(came+lost) - l.loss) * weight
+	share := float64(lost) / float64(came+lost)
+	if l.loss += (share - l.loss) * weight; share > policed {
+		l.robbed = now
+	}
 }
 
 // arrive follows the rate at which bytes arrive.

@@ -75,7 +75,8 @@ func (l *link) measure(within, across *service) {
 
 // drift corrects the rate by what shows without a queue: what arrives with next
 // to no waiting can be taken, and a share of loss that no queue explains is what
-// a policer takes away.
+// a policer takes away, which does so on and on: a link that was cut off and is
+// back loses nothing any more.
 func (l *link) drift() {
 	if l.rate == 0 {
 		return
@@ -83,14 +84,17 @@ func (l *link) drift() {
 	if l.peak < 15_000 && l.loss < 0.02 && l.rate < 2*l.arriving {
 		l.rate *= 1.01
 	}
-	if l.loss > policed && l.feedbacks > 20 {
+	if l.loss > policed && l.feedbacks > 20 && l.heard-l.robbed < int64(policedFor) {
 		l.rate = max(min(l.rate, l.arriving), leastRate)
 	}
 }
 
 // policed is the loss from on which it is taken for a limit. What is less may be
 // chance, which sending less does not help.
-const policed = 0.3
+const (
+	policed    = 0.3
+	policedFor = 500 * time.Millisecond // without such loss it is over
+)
 
 // estimate is what the link carries in bit/s; 0: nobody knows.
 func (l *link) estimate() float64 {

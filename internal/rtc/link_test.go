@@ -183,6 +183,19 @@ func TestLinkLossIsNoLimit(t *testing.T) {
 	}
 }
 
+// What is lost beyond a rate, though next to nothing waits, is a policer's.
+func TestLinkPoliced(t *testing.T) {
+	r := newRoad(t, 1e6, 20*time.Millisecond)
+	r.queue = 3_000
+	r.film(2.5e6, 5*time.Second)
+	for range 50 {
+		r.film(2.5e6, 200*time.Millisecond)
+		if got := r.l.estimate(); got > 1.3e6 {
+			t.Fatalf("1 Mbit/s measured as %.2f: %+v", got/1e6, r.l)
+		}
+	}
+}
+
 // Nothing is allocated per packet or per feedback, and a feedback costs little.
 func BenchmarkLinkFeedback(b *testing.B) {
 	r := newRoad(b, 20e6, 10*time.Millisecond)

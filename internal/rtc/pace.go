@@ -23,9 +23,11 @@ const (
 	// one go: what is more is spread, so that sound gets through between.
 	atOnceFor = 40 * time.Millisecond
 	// pieceFor is the piece that is sent at a time: packets that leave together
-	// measure the link.
+	// measure the link. Sound that comes after it waits for it, and what players
+	// hold back of sound, and of pictures with it, follows the longest of such
+	// waits for a minute: so it is no longer than two packets need.
 	pieceFor   = 20 * time.Millisecond
-	pieceLeast = 4 * 1200 // bytes
+	pieceLeast = 2 * 1200 // bytes
 
 	thinAge = 200 * time.Millisecond // pictures that no other refers to are left out from then on
 	skipAge = 600 * time.Millisecond // all pictures, up to the next key frame
@@ -68,8 +70,9 @@ func (sh *shard) chases(v *viewer) {
 	}
 }
 
-// gain is the share of the measured rate to send at: more while the queue
-// empties by itself, less while one stands.
+// gain is the share of the measured rate to send at: a little more while the queue
+// empties by itself, so that it still shows, less while one stands. Feedback comes
+// late: what is too much until then, sound waits for.
 func (l *link) gain() float64 {
 	switch {
 	case l.standing > longStanding:
@@ -79,7 +82,7 @@ func (l *link) gain() float64 {
 	case l.standing > standingMin/2:
 		return 0.95
 	}
-	return 1.2
+	return 1.05
 }
 
 // longStanding is a queue that sound must not wait in for long, µs.
@@ -94,7 +97,7 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	}
 	piece := max(pieceLeast, int64(rate*pieceFor.Seconds()))
 	passed := min(max(now-v.last, 0), int64(catchUpMost))
-	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), 2*piece)
+	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), piece*3/2) // a tick may be late
 	v.last = now
 	sh.changeLayer(g, v, now)
 	if c := &v.choice; c.target != c.layer && l.standing > longStanding {
