@@ -25,14 +25,16 @@ func (p *Publisher) OnKeyRequest(ask func()) {
 	p.ask = ask
 }
 
-// OnKeyRequestOf is OnKeyRequest for a stream that is made of another one: its
-// requests go to source, and are to be expected to be heeded as long as source's
-// publisher heeds them.
-func (p *Publisher) OnKeyRequestOf(source *Reader) {
+// MadeOf says that what p publishes is made of what source reads: it is on the same
+// scale of time, and requests for key frames go to source's publisher, and are to
+// be expected to be heeded as long as that one heeds them. MadeOf is called before
+// Announce.
+func (p *Publisher) MadeOf(source *Reader) {
 	p.OnKeyRequest(func() { source.RequestKey() })
 	p.stream.mu.Lock()
 	defer p.stream.mu.Unlock()
 	p.made = source.stream
+	p.timeline = timeline{started: true}
 }
 
 // RequestKey asks the stream's publisher for a key frame. It reports whether one

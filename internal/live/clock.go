@@ -48,7 +48,8 @@ const scaleStart = media.Time(time.Second)
 
 // place returns what to add to the publisher's times for the stream's scale. at
 // is the decode time of what arrived, last the latest one in the stream, and
-// lastArrived when that came; both 0 for a new stream.
+// lastArrived when that came; both 0 for a new stream. One that was started without
+// a shift is on the stream's scale.
 func (t *timeline) place(at media.Time, arrived int64, last media.Time, lastArrived int64) media.Time {
 	if !t.started {
 		t.started = true

@@ -45,6 +45,21 @@ func (r *Reader) Tracks() (video, audio *media.Track) {
 	return s.video, s.audio
 }
 
+// SourceTracks is Tracks of what the stream is made of, if it is made of another.
+func (r *Reader) SourceTracks() (video, audio *media.Track) {
+	s := r.stream
+	s.mu.Lock()
+	made := s.madeOf()
+	video, audio = s.video, s.audio
+	s.mu.Unlock()
+	if made != nil { // no two streams are locked at a time
+		made.mu.Lock()
+		defer made.mu.Unlock()
+		return made.video, made.audio
+	}
+	return video, audio
+}
+
 // Description returns what the publisher has said of the stream besides its tracks.
 func (r *Reader) Description() media.Metadata {
 	s := r.stream

@@ -29,6 +29,14 @@ func (h *Hub) Subscribe(ctx context.Context, n Name) (*Reader, error) {
 	return r, nil
 }
 
+// Variant is Hub.Subscribe for a variant of r's stream, or of what that is a
+// variant of; "" is what was published.
+func (r *Reader) Variant(ctx context.Context, variant string) (*Reader, error) {
+	n := r.stream.name
+	n.Variant = variant
+	return r.stream.hub.Subscribe(ctx, n)
+}
+
 // join attaches a reader to n, starting a supply where one is possible.
 func (h *Hub) join(n Name) (*Reader, error) {
 	for {

@@ -29,7 +29,7 @@ func (sh *shard) rewind(g *group, v *viewer, now int64) {
 	first := g.packets.At(key)
 	if key < 0 || first == nil {
 		v.wait(v.video.format.Codec, 0)
-		v.session.reader.RequestKey()
+		v.session.reader().RequestKey()
 		return
 	}
 	if !v.video.turn(first.Codec) {
@@ -39,7 +39,7 @@ func (sh *shard) rewind(g *group, v *viewer, now int64) {
 	bytes, whole := g.backlog(key, now)
 	span := max(time.Duration(now-first.Arrived), time.Millisecond)
 	old := span > freshKey && bytes > burstBytes
-	if (old || !whole) && v.session.reader.RequestKey() && old {
+	if (old || !whole) && v.session.reader().RequestKey() && old {
 		v.wait(first.Codec, 0)
 		return
 	}

@@ -219,6 +219,9 @@ func (sh *shard) sendSegment(v *viewer, s segment) {
 		}
 		if !s.key || !t.turn(c) {
 			v.wait(c, len(pks))
+			if s.key { // who connects anew is told what is missing
+				sh.server.end(v.session, reason.Codec)
+			}
 			return
 		}
 	}
@@ -251,7 +254,7 @@ func (sh *shard) checkEnded(g *group) {
 	if len(g.viewers) == 0 {
 		return
 	}
-	r := g.viewers[0].session.reader
+	r := g.viewers[0].session.reader()
 	select {
 	case <-r.Ended():
 		why := live.ReasonOf(r.Err())

@@ -17,10 +17,11 @@ type group struct {
 	looked   int64 // Unix ns of when there was last nothing behind cursor
 	viewers  []*viewer
 	rhythm   rhythm
-	missed   int64 // number of a picture packet that the log lacks and a viewer asked for, or nothing
-	offset   int64 // capture clock: Unix ns of stream time 0; 0: not known
-	followed int64 // Unix ns of when offset last moved
-	pictured int64 // Unix ns of when a picture last moved it
+	sound    *media.Track // of its source, that its viewers were looked at for
+	missed   int64        // number of a picture packet that the log lacks and a viewer asked for, or nothing
+	offset   int64        // capture clock: Unix ns of stream time 0; 0: not known
+	followed int64        // Unix ns of when offset last moved
+	pictured int64        // Unix ns of when a picture last moved it
 }
 
 // historyPackets is how far back a new group looks for its stream's rhythm.

@@ -119,7 +119,7 @@ func (sh *shard) aim(g *group, v *viewer, layer uint8, now int64) {
 	}
 	if c.target != c.layer && now-c.asked >= int64(layerKeyAgain) {
 		c.asked = now
-		v.session.reader.RequestKeyOf(c.target)
+		v.session.reader().RequestKeyOf(c.target)
 	}
 }
 

@@ -11,15 +11,11 @@ func (sh *shard) join(v *viewer, now int64) {
 	if v.left || v.session.gone.Load() { // it has waited for too long, and nothing is to be sent to it
 		return
 	}
-	g := sh.groups[v.packets]
-	if g == nil {
-		g = newGroup(v.packets, now)
-		sh.groups[v.packets] = g
-		v.packets.Watch(sh.wake)
-	}
-	g.viewers = append(g.viewers, v)
+	g := sh.enter(v, now)
 	sh.nviewers++
 	v.joinAt = now
+	_, audio := v.session.reader().SourceTracks()
+	sh.fetch([]*viewer{v}, audio) // it may have changed since the answer
 	v.joined.Store(true)
 	v.session.lives()
 	if g.offset != 0 {
@@ -33,6 +29,29 @@ func (sh *shard) join(v *viewer, now int64) {
 	sh.rewind(g, v, now)
 }
 
+// enter puts v into the group of what it reads.
+func (sh *shard) enter(v *viewer, now int64) *group {
+	g := sh.groups[v.packets]
+	if g == nil {
+		g = newGroup(v.packets, now)
+		sh.groups[v.packets] = g
+		v.packets.Watch(sh.wake)
+	}
+	g.viewers = append(g.viewers, v)
+	return g
+}
+
+// part takes v out of its group.
+func (sh *shard) part(v *viewer) {
+	v.release()
+	g := sh.groups[v.packets]
+	g.viewers = slices.DeleteFunc(g.viewers, func(w *viewer) bool { return w == v })
+	if len(g.viewers) == 0 {
+		g.packets.Unwatch(sh.wake)
+		delete(sh.groups, g.packets)
+	}
+}
+
 func (sh *shard) leave(v *viewer, why reason.Reason) {
 	if v.left {
 		return
@@ -40,22 +59,18 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 	v.left = true
 	s := sh.server
 	if v.joined.Load() {
-		v.release()
-		g := sh.groups[v.packets]
-		g.viewers = slices.DeleteFunc(g.viewers, func(w *viewer) bool { return w == v })
+		sh.part(v)
 		sh.catching = slices.DeleteFunc(sh.catching, func(w *viewer) bool { return w == v })
 		sh.nviewers--
-		if len(g.viewers) == 0 {
-			g.packets.Unwatch(sh.wake)
-			delete(sh.groups, g.packets)
-		}
 	}
+	sh.abandon(v)
+	v.errand.without(v)
 	sh.out.flush() // nothing may refer to the session's path afterwards
 	peer, err := v.session.lastWords()
-	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader.Name().String(), "proto", "rtc",
+	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader().Name().String(), "proto", "rtc",
 		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
 		"packets", v.totals.packets, "bytes", v.totals.bytes, "lost", v.lost.Load(), "nacked", v.totals.nacked, "resent", v.totals.resent, "repairs", named(&v.totals.repairs), "red", v.totals.red,
 		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
-	v.session.reader.Close()
+	v.session.reader().Close()
 	s.sessions.Done()
 }

@@ -15,6 +15,7 @@ type numbers struct {
 	jump   bool       // the next packet begins a new span
 	since  media.Time // of the packet that began the first span
 	given  window
+	floor  int64 // what was given below it is of another log
 }
 
 // span maps the sent numbers from out on to the log's numbers from seq on. A
@@ -30,6 +31,9 @@ const (
 	// maxUnseen bounds the search for what is missing before a packet.
 	maxUnseen = 32
 )
+
+// change makes the numbers go on with the packets of another log.
+func (n *numbers) change() { n.nspans, n.jump, n.floor = 0, true, n.next }
 
 // begin makes the next packet begin a new span. unseen is how many numbers right
 // before it are of packets that may still come.
@@ -62,7 +66,7 @@ func (n *numbers) place(pk *media.Packet) (int64, reason.Reason) {
 	if pk.Seq < s.seq {
 		// Below the first span nothing was sent. The rest of the picture that it
 		// begins with may have come late; older ones are of no use.
-		if n.nspans > 1 || pk.Time < n.since || out < 0 {
+		if n.nspans > 1 || pk.Time < n.since || out < n.floor {
 			return 0, reason.Late
 		}
 	}
@@ -91,7 +95,9 @@ func (n *numbers) take(out int64) reason.Reason {
 // sent maps a 16-bit sequence number that the viewer names to the number sent
 // and the log's number. ok is false for one that was not sent lately.
 func (n *numbers) sent(low uint16) (out, seq int64, ok bool) {
-	out = n.next - 1 - int64(uint16(n.next-1)-low)
+	if out = n.next - 1 - int64(uint16(n.next-1)-low); out < n.floor {
+		return 0, 0, false
+	}
 	for i := n.nspans - 1; i >= 0; i-- {
 		if s := n.spans[i]; out >= s.out {
 			return out, s.seq + out - s.out, true

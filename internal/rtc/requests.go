@@ -51,7 +51,7 @@ func (g *group) hopeless(seq, now int64) bool {
 func (sh *shard) keyFrame(v *viewer, now int64) {
 	sh.server.metrics.PLI.Inc()
 	v.totals.pli++
-	if v.left || v.video == nil || !v.joined.Load() || v.deaf || v.session.reader.RequestKeyOf(v.choice.layer) {
+	if v.left || v.video == nil || !v.joined.Load() || v.deaf || v.session.reader().RequestKeyOf(v.choice.layer) {
 		return
 	}
 	const young, apart = int64(3 * time.Second), int64(500 * time.Millisecond)
@@ -75,14 +75,14 @@ func (sh *shard) askAgain(g *group, now int64) {
 	for _, v := range g.viewers {
 		waits := v.phase == awaitKey && !v.deaf && v.queued() <= tcpShort && v.mayAsk(g, now)
 		if waits && v.choice.layer != 0 {
-			v.session.reader.RequestKeyOf(v.choice.layer)
+			v.session.reader().RequestKeyOf(v.choice.layer)
 			continue
 		}
 		if !waits && !missed {
 			continue
 		}
 		if !asked {
-			asked, heeded = true, v.session.reader.RequestKey()
+			asked, heeded = true, v.session.reader().RequestKey()
 		}
 		if heeded {
 			return
@@ -100,6 +100,7 @@ func (sh *shard) report() {
 	for _, g := range sh.groups {
 		sh.look(g, now)
 		sh.askAgain(g, now)
+		sh.suit(g)
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
 			v := g.viewers[i]
 			v.repairs.stream = g.meter.rate / 8

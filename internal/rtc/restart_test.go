@@ -89,7 +89,7 @@ func TestViewerRestartsICE(t *testing.T) {
 	ses.mu.Lock()
 	old := ses.ufrag
 	ses.mu.Unlock()
-	video, audio := ses.reader.Tracks()
+	video, audio := ses.reader().Tracks()
 	r.restart(c.pc, c.id, func(o *sdp.Offer, tr sdp.Transport) string {
 		sel, err := o.SelectPlay(video, audio)
 		must(t, err)

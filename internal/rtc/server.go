@@ -266,6 +266,16 @@ func (s *Server) Close(id string, why reason.Reason) bool {
 	return ses != nil && s.end(ses, why)
 }
 
+// goOn runs f on a goroutine that Serve waits for, unless the server is closing.
+func (s *Server) goOn(f func()) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.closing {
+		s.running.Go(f)
+	}
+	return !s.closing
+}
+
 // Sessions is the number of sessions, connected or not.
 func (s *Server) Sessions() int {
 	s.mu.RLock()

@@ -27,9 +27,9 @@ type session struct {
 	tieBreaker  uint64
 	created     time.Time
 	server      *Server
-	reader      *live.Reader // a viewer's
-	viewer      *viewer      // nil: a publisher's session
-	ingest      *ingest      // nil: a viewer's session
+	reading     atomic.Pointer[live.Reader] // a viewer's; its shard may put another in its place
+	viewer      *viewer                     // nil: a publisher's session
+	ingest      *ingest                     // nil: a viewer's session
 
 	path     atomic.Pointer[path] // chosen by the peer; nil before, and once there is none any more
 	via      atomic.Pointer[socket]
@@ -74,10 +74,13 @@ func newSession(s *Server, offer *sdp.Offer, sel sdp.Selection, r *live.Reader, 
 	var seed [16]byte
 	_, _ = rand.Read(seed[:])
 	ses := openSession(s, offer)
-	ses.reader = r
+	ses.reading.Store(r)
 	ses.viewer = newViewer(ses, sel, mode, seed[:])
 	return ses
 }
+
+// reader is what a viewer's session reads.
+func (ses *session) reader() *live.Reader { return ses.reading.Load() }
 
 // openSession makes what all sessions have.
 func openSession(s *Server, offer *sdp.Offer) *session {

@@ -34,6 +34,7 @@ type shard struct {
 	work      []command
 	losses    []command
 	later     []later
+	moves     []move
 	others    []*viewer // that a run of sound is no use to
 	red       []byte    // room for the redundant form of a packet of sound
 	redundant uint64    // packets sent in it
@@ -49,6 +50,7 @@ const (
 	cmdPLI
 	cmdEstimate
 	cmdDetails
+	cmdMove
 )
 
 // command is what the room asks of a shard.
@@ -62,6 +64,7 @@ type command struct {
 	estimate float32
 	viewers  []*viewer
 	details  chan<- map[*viewer]Detail // has room
+	errand   *errand                   // of cmdMove
 }
 
 const (
@@ -123,7 +126,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 	defer catchUps.Stop()
 	for {
 		var pace <-chan time.Time
-		if len(sh.catching)+len(sh.later) > 0 {
+		if len(sh.catching)+len(sh.later)+len(sh.moves) > 0 {
 			catchUps.Reset(catchUpTick)
 			pace = catchUps.C
 		}
@@ -154,6 +157,7 @@ func (sh *shard) run(stop <-chan struct{}) {
 			sh.awake.Store(false)
 			return
 		}
+		sh.moveOn(media.Now())
 		sh.advance(media.Now())
 		sh.repeatDue(media.Now())
 		sh.out.limit = maxRuns
@@ -183,6 +187,8 @@ func (sh *shard) obey() {
 			c.viewer.link.said = float64(c.estimate)
 		case cmdDetails:
 			c.details <- sh.details(c.viewers, now)
+		case cmdMove:
+			sh.brought(c.errand, now)
 		}
 		sh.work[i] = command{}
 	}

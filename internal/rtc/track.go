@@ -121,6 +121,13 @@ func (t *sendTrack) recall(out int64) *media.Packet {
 	return t.history[out%historySize]
 }
 
+// change makes t go on with the packets of another log. What went out of the one
+// before is not sent again: what it was made of is no longer known.
+func (t *sendTrack) change() {
+	t.numbers.change()
+	clear(t.history)
+}
+
 // setPlayout sets the playout delay that the track begins with.
 func (t *sendTrack) setPlayout(value uint32) { t.playout, t.firstPlayout = value, value }
 

@@ -33,6 +33,7 @@ type viewer struct {
 	halfSecond   bool // the stream's domain is in half-second mode
 
 	packets    *live.Packets
+	errand     *errand // what it waits for to go over to
 	out        *protection
 	wide       uint16 // next transport-wide sequence number
 	link       link
@@ -140,7 +141,7 @@ func newViewer(ses *session, sel sdp.Selection, mode catalog.Mode, seed []byte) 
 // connected hands the keys over, before the viewer joins its shard.
 func (v *viewer) connected(sec *secured) {
 	v.out = sec.out
-	v.packets = v.session.reader.Packets()
+	v.packets = v.session.reader().Packets()
 }
 
 // drop counts packets that v does not get, for its closing line and, at the

@@ -27,7 +27,7 @@ func (w Which) is(ses *session) bool {
 	if ses.viewer == nil || w.ID != "" && ses.id != w.ID {
 		return false
 	}
-	n := ses.reader.Name()
+	n := ses.reader().Name()
 	return w.Stream == "" || n.String() == w.Stream || n.Source().String() == w.Stream
 }
 
@@ -74,7 +74,7 @@ func (s *Server) Viewers(ctx context.Context, which Which, most int) (viewers []
 		if !ok {
 			continue
 		}
-		w := Viewing{Detail: d, ID: ses.id, Stream: ses.reader.Name().String(), Began: ses.created}
+		w := Viewing{Detail: d, ID: ses.id, Stream: ses.reader().Name().String(), Began: ses.created}
 		if p := ses.path.Load(); p != nil {
 			w.Peer = p.addr.String()
 		}

@@ -53,8 +53,9 @@ func (s *Supplier) Supply(ctx context.Context, n live.Name) error {
 	if err != nil {
 		return fmt.Errorf("supply %s: %w", n, err)
 	}
-	// Who wants to begin with a picture now asks whoever has the camera.
-	pub.OnKeyRequestOf(source)
+	// Who wants to begin with a picture now asks whoever has the camera, and who
+	// goes over from the source or to it goes on where it was.
+	pub.MadeOf(source)
 	v := newVariant(s, n, source, pub)
 	err = v.run(ctx)
 	why := live.ReasonOf(err)

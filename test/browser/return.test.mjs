@@ -64,3 +64,55 @@ trial("viewers stay through a publisher's reload, another size and another codec
   await playing(to.page);
   assert.equal(to.posts(), 1, 'one session all the time');
 });
+
+// How much of the pictures and of the sound a page has been given so far.
+const given = (page) => page.evaluate(async () => {
+  const all = [...(await (globalThis.pc ?? globalThis.seen).getStats()).values()].filter((s) => s.type === 'inbound-rtp');
+  const of = (kind) => all.find((s) => s.kind === kind) ?? {};
+  return {
+    tracks: all.length, decoded: of('video').framesDecoded ?? 0, freezes: of('video').totalFreezesDuration ?? 0,
+    samples: (of('audio').totalSamplesReceived ?? 0) - (of('audio').concealedSamples ?? 0),
+  };
+});
+
+trial('viewers hear and see a publisher over RTMP after one over WHIP, and the next over WHIP', async (bench) => {
+  const server = await bench.server();
+  const links = await server.links('live/sound');
+  const site = (await bench.site({ load: ['/aliyun-rts-sdk.js'] })).page;
+  const from = await bench.open(site);
+  assert.equal((await whip(from, links.publish.whip, { codecs: ['H264'] })).status, 201);
+  const { page: plain, posts } = await viewer(bench, site, links.play.whep);
+  const sdk = await bench.open(site);
+  await sdk.evaluate(async (url) => {
+    const Plain = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Plain { constructor(...a) { super(...a); globalThis.seen = this; } };
+    globalThis.statuses = [];
+    const client = globalThis.AliRTS.createClient({ trackLog: false, customReporter: () => {} });
+    client.on('connectStatusChange', (e) => globalThis.statuses.push(e.status));
+    (await client.subscribe(url)).play(document.querySelector('video'));
+  }, links.play.artc);
+  await playing(sdk);
+  const hears = async (what) => {
+    for (const [name, page] of Object.entries({ plain, sdk })) {
+      const before = await given(page);
+      const now = await until(`${what}: pictures and sound for ${name}`, async () => {
+        const g = await given(page);
+        return g.decoded > before.decoded + 30 && g.samples > before.samples + 48_000 && g;
+      });
+      const heard = await loudness(page);
+      assert.ok(Math.abs(heard.peak - 440) < 15, `${name}: the tone of 440 Hz is heard at ${heard.peak} Hz`);
+      assert.equal(now.tracks, 2, 'the same two streams');
+      console.log(`# ${what}, ${name}: ${now.decoded - before.decoded} pictures and ${now.samples - before.samples} samples more, frozen for ${now.freezes.toFixed(2)} s in all`);
+    }
+  };
+  await hears('WHIP');
+  await from.evaluate(() => fetch(globalThis.resource, { method: 'DELETE' }));
+  const publisher = await bench.publish(links.publish.rtmp);
+  await hears('RTMP');
+  await publisher.stop();
+  await until('WHIP again', async () => (await whip(from, links.publish.whip, { codecs: ['H264'] })).status === 201);
+  await hears('WHIP again');
+  assert.equal(posts(), 1, 'one session all the time');
+  assert.deepEqual(await sdk.evaluate(() => globalThis.statuses.slice(0, 2)), [1, 2]);
+  assert.equal(await sdk.evaluate(() => globalThis.statuses.length), 2);
+});

@@ -1,0 +1,232 @@
+package rtc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"millrace/internal/live"
+	"millrace/internal/media"
+	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
+)
+
+func opusFormat() *sdp.Format {
+	return &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus, NACK: true}
+}
+
+// opusOf is the name of the variant with Opus.
+func opusOf(n live.Name) live.Name {
+	n.Variant = live.VariantOpus
+	return n
+}
+
+// A viewer that goes over to another log of its stream goes on with the picture
+// after the one it was sent last, whichever of the logs is ahead.
+func TestMoveGoesOnWithTheNextPicture(t *testing.T) {
+	b := newPacketBench(t, true)
+	source, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer source.Close()
+	made, err := b.hub.Publish(opusOf(testName), "test", "")
+	must(t, err)
+	made.MadeOf(source)
+	made.Announce(testVideo, testOpus)
+	send := func(at time.Duration, key bool) {
+		b.src.write(b.src.picture(at, key, 3000, b.now.Add(at))...)
+		b.turn(at)
+	}
+	pump := func(at time.Duration, n int) { // hands pictures on to the variant
+		for range n {
+			f, err := source.Next(t.Context())
+			must(t, err)
+			own := *f
+			must(t, made.Write(&own))
+		}
+		b.turn(at)
+	}
+	send(0, true)
+	v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
+	b.sh.join(v, b.now.UnixNano())
+	send(pictureEvery, false)
+	b.wants(v, 0, pictureEvery)
+	move1 := func(variant string, at time.Duration) {
+		t.Helper()
+		r, err := v.session.reader().Variant(t.Context(), variant)
+		must(t, err)
+		r.Packets()
+		b.sh.moves = append(b.sh.moves, move{v, r, b.now.Add(at + movePatience).UnixNano()})
+	}
+	settled := func(at time.Duration, want bool) {
+		t.Helper()
+		b.sh.moveOn(b.now.Add(at).UnixNano())
+		if (len(b.sh.moves) == 0) != want {
+			t.Fatalf("%d wait to go over", len(b.sh.moves))
+		}
+		b.turn(at)
+	}
+
+	b.src.p.Announce(testVideo, testAAC)
+	before := uint16(v.video.next - 1)
+	move1(live.VariantOpus, pictureEvery)
+	settled(pictureEvery, false) // there is nothing
+	pump(pictureEvery, 1)
+	settled(pictureEvery, false) // it is behind
+	pump(pictureEvery, 1)
+	settled(pictureEvery, true)
+	if n := v.session.reader().Name().Variant; n != live.VariantOpus || v.phase != liveEdge {
+		t.Fatalf("it reads %q in phase %d", n, v.phase)
+	}
+	if fates := b.asks(v, pictureEvery, before); fates["unknown"] != 1 {
+		t.Fatalf("what went out of the other log is asked for: %v", fates)
+	}
+	send(2*pictureEvery, false)
+	pump(2*pictureEvery, 1)
+	b.wants(v, 2*pictureEvery)
+
+	b.src.p.Announce(testVideo, testOpus)
+	send(3*pictureEvery, false)
+	send(4*pictureEvery, false)
+	move1("", 4*pictureEvery)
+	settled(4*pictureEvery, true) // the source is ahead
+	b.wants(v, 3*pictureEvery, 4*pictureEvery)
+
+	b.src.p.Announce(testVideo, testAAC)
+	run := b.src.picture(5*pictureEvery, false, 3000, b.now.Add(5*pictureEvery))
+	b.src.write(run[0])
+	b.turn(5 * pictureEvery)
+	pump(5*pictureEvery, 2)
+	move1(live.VariantOpus, 5*pictureEvery)
+	settled(5*pictureEvery, false) // in the middle of a picture
+	b.src.write(run[1:]...)
+	b.turn(5 * pictureEvery)
+	settled(5*pictureEvery, false) // which is not there yet
+	pump(5*pictureEvery, 1)
+	settled(5*pictureEvery, true)
+	send(6*pictureEvery, false)
+	pump(6*pictureEvery, 1)
+	b.wants(v, 5*pictureEvery, 6*pictureEvery)
+	if len(v.totals.drops) != 0 {
+		t.Fatalf("left out: %v", v.totals.drops)
+	}
+
+	// Where the other log never comes to where it is, it waits for a key frame there.
+	b.src.p.Announce(testVideo, testOpus)
+	send(7*pictureEvery, false)
+	pump(7*pictureEvery, 1)
+	b.wants(v, 7*pictureEvery)
+	b.src.p.Announce(testVideo, testOpus)
+	move1("", 7*pictureEvery)
+	v.choice.newest += media.Time(time.Hour)
+	settled(7*pictureEvery, false)
+	settled(7*pictureEvery+movePatience, true)
+	if v.phase != awaitKey || v.session.reader().Name().Variant != "" {
+		t.Fatalf("phase %d of %q", v.phase, v.session.reader().Name().Variant)
+	}
+	b.sh.leave(v, reason.Kicked)
+}
+
+// toOpus supplies the Opus variant of streams whose sound is AAC by name alone.
+type toOpus struct{ hub *live.Hub }
+
+func (s toOpus) Supplies(n live.Name) bool { return n.Variant == live.VariantOpus }
+
+func (s toOpus) Supply(ctx context.Context, n live.Name) error {
+	source, err := s.hub.Subscribe(ctx, n.Source())
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	p, err := s.hub.Publish(n, "test", "")
+	if err != nil {
+		return err
+	}
+	defer p.Close(reason.StreamEnded)
+	p.MadeOf(source)
+	p.Announce(testVideo, testOpus)
+	for {
+		f, err := source.Next(ctx)
+		if err != nil {
+			return err
+		}
+		own := *f
+		if f.Track.Kind == media.Audio {
+			own.Track = testOpus
+		}
+		if err := p.Write(&own); err != nil {
+			return err
+		}
+	}
+}
+
+// Whatever sound the publishers of a stream bring, a viewer that stays has it, as
+// one RTP stream each of pictures and of sound.
+func TestViewerStaysWhileSoundChanges(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Config{})
+	r.hub.AddSupplier(toOpus{r.hub})
+	pr := ordinary
+	pr.delta = 900
+	st := r.broadcast(testName, pr)
+	c := r.watch(wish{})
+	var last [2]received
+	take := func() received {
+		p := c.next()
+		if p.rtx {
+			return p
+		}
+		if was := last[p.kind]; was.Packet != nil {
+			ticks := int32(p.Timestamp - was.Timestamp)
+			if p.SSRC != was.SSRC || p.SequenceNumber != was.SequenceNumber+1 || ticks < 0 || ticks == 0 && p.kind == media.Audio {
+				t.Fatalf("%+v follows %+v", p.Header, was.Header)
+			}
+		}
+		last[p.kind] = p
+		return p
+	}
+	for _, step := range []struct {
+		audio   *media.Track
+		variant string
+	}{{testOpus, ""}, {testAAC, live.VariantOpus}, {nil, live.VariantOpus}, {testOpus, ""}, {nil, ""}, {testAAC, live.VariantOpus}, {testAAC, live.VariantOpus}} {
+		if step.audio != pr.audio || last[0].Packet != nil {
+			st.off()
+			pr.audio = step.audio
+			st = r.broadcast(testName, pr)
+		}
+		limit := time.After(patience)
+		for reads := r.session(c.id).reader(); reads.Name().Variant != step.variant; reads = r.session(c.id).reader() {
+			take()
+			select {
+			case <-limit:
+				t.Fatalf("it does not go over to %q", step.variant)
+			default:
+			}
+		}
+		for n := [2]int{}; n[media.Video] < 30 || n[media.Audio] < 30 && step.audio != nil; {
+			if p := take(); !p.rtx {
+				n[p.kind]++
+			}
+		}
+	}
+	if got := r.server.Sessions(); got != 1 {
+		t.Fatalf("%d sessions", got)
+	}
+	r.hub.Close() // and what is converted
+}
+
+// Nothing is converted in half-second mode: who can no longer hear the stream is
+// told by the end, and may ask anew.
+func TestSoundThatNobodyConverts(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Config{})
+	st := r.broadcast(testName, ordinary)
+	stays, ends := r.watch(wish{}), r.watch(wish{mode: "half_second"})
+	stays.see()
+	ends.see()
+	st.off()
+	pr := ordinary
+	pr.audio = testAAC
+	r.broadcast(testName, pr)
+	r.ledger.awaitReason(t, ends.id, reason.Codec)
+	stays.takes(media.Video, 50) // and has its picture
+}
