@@ -1,13 +1,16 @@
 package rtc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
 
+	"millrace/internal/codec/aac"
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
+	"millrace/internal/wire/sdp"
 )
 
 // A stream goes on with whoever publishes it next, and that one may bring other
@@ -63,11 +66,40 @@ func (sh *shard) suit(g *group) {
 	if len(g.viewers) == 0 {
 		return
 	}
-	_, audio := g.viewers[0].session.reader().SourceTracks()
-	if audio != g.sound {
-		g.sound = audio
-		sh.fetch(g.viewers, audio)
+	r := g.viewers[0].session.reader()
+	_, source := r.SourceTracks()
+	_, audio := r.Tracks()
+	if audio != g.audio {
+		g.audio = audio
+		for _, v := range g.viewers {
+			sh.understand(v, audio)
+		}
 	}
+	if source != g.source {
+		g.source = source
+		sh.fetch(g.viewers, source)
+	}
+}
+
+// understand lets v go if it was told of other sound of the same codec, and what
+// it is sent does not tell: who connects anew is told.
+func (sh *shard) understand(v *viewer, audio *media.Track) {
+	if v.audio == nil || audio == nil || v.audio.format.Framing != sdp.FramingLATM || audio.Codec != media.AAC {
+		return
+	}
+	if !bytes.Equal(muxConfig(v.audio.format.Config), muxConfig(audio.Config)) {
+		sh.server.end(v.session, reason.Codec)
+	}
+}
+
+// muxConfig is what an answer tells of AAC in LATM; nil for what it cannot tell.
+func muxConfig(config []byte) []byte {
+	c, err := aac.ParseConfig(config)
+	if err != nil {
+		return nil
+	}
+	mux, _ := aac.StreamMuxConfig(c)
+	return mux
 }
 
 // fetch sends for what the viewers can hear, of those that hear nothing now.

@@ -9,19 +9,21 @@ import (
 
 // group is a shard's viewers of one stream.
 type group struct {
-	packets  *live.Packets
-	cursor   int64
-	spared   int64 // Unix ns of the last request for viewers whose networks do not carry it
-	from     int64 // where the batch that was gathered last begins
-	meter    meter // of its pictures
-	looked   int64 // Unix ns of when there was last nothing behind cursor
-	viewers  []*viewer
-	rhythm   rhythm
-	sound    *media.Track // of its source, that its viewers were looked at for
-	missed   int64        // number of a picture packet that the log lacks and a viewer asked for, or nothing
-	offset   int64        // capture clock: Unix ns of stream time 0; 0: not known
-	followed int64        // Unix ns of when offset last moved
-	pictured int64        // Unix ns of when a picture last moved it
+	packets *live.Packets
+	cursor  int64
+	spared  int64 // Unix ns of the last request for viewers whose networks do not carry it
+	from    int64 // where the batch that was gathered last begins
+	meter   meter // of its pictures
+	looked  int64 // Unix ns of when there was last nothing behind cursor
+	viewers []*viewer
+	rhythm  rhythm
+	// audio and source are the sound of the stream, and of what that is made of, that
+	// the viewers were looked at for.
+	audio, source *media.Track
+	missed        int64 // number of a picture packet that the log lacks and a viewer asked for, or nothing
+	offset        int64 // capture clock: Unix ns of stream time 0; 0: not known
+	followed      int64 // Unix ns of when offset last moved
+	pictured      int64 // Unix ns of when a picture last moved it
 }
 
 // historyPackets is how far back a new group looks for its stream's rhythm.

@@ -48,6 +48,48 @@ func TestLayerFollowsLink(t *testing.T) {
 	})
 }
 
+// A publisher in one layer may follow one in several, and the other way round.
+func TestLayersEndAndComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 1e6, 20*time.Millisecond)
+		best, lower := 2.5e6, 0.8e6
+		d.layered(best, lower)
+		until := func(layer uint8) {
+			t.Helper()
+			for i := 0; d.v.choice.layer != layer; i++ {
+				if d.run(100 * time.Millisecond); i == 150 {
+					t.Fatalf("not layer %d: %+v", layer, d.v.detail(time.Now().UnixNano()))
+				}
+			}
+		}
+		until(1)
+		d.run(2 * time.Second)
+		for range 2 {
+			d.pub.Close(reason.ClosedByPeer)
+			p, err := d.hub.Publish(testName, "test", "")
+			must(t, err)
+			p.Announce(testVideo, testOpus)
+			d.pub, d.angles, d.rate, d.gop, d.keys = p, nil, 0.6e6, 250, true
+			d.frozen = 0
+			d.run(3 * time.Second)
+			if c := &d.v.choice; c.layer != 0 || c.target != 0 || d.frozen > 500*time.Millisecond {
+				t.Fatalf("frozen for %v: %+v", d.frozen, d.v.detail(time.Now().UnixNano()))
+			}
+			d.layered(best, lower)
+			until(1)
+			d.frozen = 0
+			d.run(3 * time.Second)
+			if d.frozen > 500*time.Millisecond {
+				t.Fatalf("frozen for %v: %+v", d.frozen, d.v.detail(time.Now().UnixNano()))
+			}
+		}
+		d.sh.leave(d.v, "")
+		if d.pub.Wants(1) {
+			t.Error("a layer is wanted by nobody")
+		}
+	})
+}
+
 // A viewer that thinks better of it before the key frame comes wants no more
 // than it gets.
 func TestLayerThinksBetterOfIt(t *testing.T) {

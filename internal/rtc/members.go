@@ -14,8 +14,8 @@ func (sh *shard) join(v *viewer, now int64) {
 	g := sh.enter(v, now)
 	sh.nviewers++
 	v.joinAt = now
-	_, audio := v.session.reader().SourceTracks()
-	sh.fetch([]*viewer{v}, audio) // it may have changed since the answer
+	_, source := v.session.reader().SourceTracks()
+	sh.fetch([]*viewer{v}, source) // it may have changed since the answer
 	v.joined.Store(true)
 	v.session.lives()
 	if g.offset != 0 {
@@ -38,6 +38,8 @@ func (sh *shard) enter(v *viewer, now int64) *group {
 		v.packets.Watch(sh.wake)
 	}
 	g.viewers = append(g.viewers, v)
+	_, audio := v.session.reader().Tracks()
+	sh.understand(v, audio)
 	return g
 }
 

@@ -15,6 +15,9 @@ import (
 // to where it is itself. After it, it goes on there at the next key frame.
 const movePatience = 2 * time.Second
 
+// movesAtOnce is how many go over in one turn of the shard: media waits meanwhile.
+const movesAtOnce = 64
+
 // move is a viewer that is about to go over.
 type move struct {
 	viewer *viewer
@@ -24,11 +27,13 @@ type move struct {
 
 // moveOn lets those go over whose time has come.
 func (sh *shard) moveOn(now int64) {
-	keep := sh.moves[:0]
+	keep, gone := sh.moves[:0], 0
 	for _, m := range sh.moves {
-		if !sh.move(m, now) {
-			keep = append(keep, m)
+		if gone < movesAtOnce && sh.move(m, now) {
+			gone++
+			continue
 		}
+		keep = append(keep, m)
 	}
 	clear(sh.moves[len(keep):])
 	sh.moves = keep
@@ -78,7 +83,8 @@ func (sh *shard) move(m move, now int64) bool {
 		}
 		how = atNext
 	}
-	heard := v.heard()
+	v.heard = max(v.heard, v.hears())
+	rate := sh.groups[v.packets].meter.rate
 	sh.part(v)
 	from := v.session.reading.Swap(m.reader)
 	v.packets, v.errand = to, nil
@@ -88,9 +94,10 @@ func (sh *shard) move(m move, now int64) bool {
 		v.sendReports(sh.out, now, g.offset)
 	}
 	v.audio.change()
-	sh.hearOn(g, v, heard, now)
+	sh.hearOn(g, v, now)
 	if v.video != nil {
 		v.video.change()
+		v.rate = max(catchUpLeast, int64(max(rate, g.meter.rate)/8*catchUpFactor))
 		sh.seeOn(g, v, how, pos, now)
 	}
 	from.Close()
@@ -159,9 +166,9 @@ func after(log *live.Packets, at media.Time, end int64) (pos int64, seen, whole 
 	return pos, seen, whole
 }
 
-// heard is the time of the sound that v was sent last; never for none that is
-// known.
-func (v *viewer) heard() media.Time {
+// hears is the time of the sound that v was sent last of its log; never for none
+// that is known.
+func (v *viewer) hears() media.Time {
 	if v.audio != nil {
 		if _, seq, ok := v.audio.sent(uint16(v.audio.newest)); ok {
 			if pk := v.packets.BySeq(media.Audio, seq); pk != nil {
@@ -172,12 +179,12 @@ func (v *viewer) heard() media.Time {
 	return never
 }
 
-// hearOn sends v the sound of its new group after a time that went out already.
-func (sh *shard) hearOn(g *group, v *viewer, heard media.Time, now int64) {
+// hearOn sends v the sound that its new group has had and that it has not heard.
+func (sh *shard) hearOn(g *group, v *viewer, now int64) {
 	from := g.cursor
 	for p := g.cursor - 1; p >= 0; p-- {
 		pk := g.packets.At(p)
-		if pk == nil || now-pk.Arrived > int64(staleAudio) || pk.Kind == media.Audio && pk.Time <= heard {
+		if pk == nil || now-pk.Arrived > int64(staleAudio) || pk.Kind == media.Audio && pk.Time <= v.heard {
 			break
 		}
 		from = p
@@ -199,7 +206,7 @@ func (sh *shard) seeOn(g *group, v *viewer, how entry, pos, now int64) {
 		v.wait(v.video.format.Codec, 0)
 		v.session.reader().RequestKey()
 	case asBefore:
-		v.phase, v.pos, v.last, v.budget, v.rate = catchUp, pos, now, burstBytes, catchUpLeast
+		v.phase, v.pos, v.last, v.budget = catchUp, pos, now, burstBytes
 		if pos == g.cursor {
 			v.phase = liveEdge
 			return

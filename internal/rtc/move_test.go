@@ -230,3 +230,37 @@ func TestSoundThatNobodyConverts(t *testing.T) {
 	r.ledger.awaitReason(t, ends.id, reason.Codec)
 	stays.takes(media.Video, 50) // and has its picture
 }
+
+// AAC of another configuration is heard where packets tell of it, and ends who was
+// told by the answer alone.
+func TestOtherAAC(t *testing.T) {
+	b := newPacketBench(t, true)
+	b.src.p.Announce(testVideo, testAAC)
+	b.src.write(b.src.picture(0, true, 3000, b.now)...)
+	viewers := map[sdp.Framing]*viewer{}
+	for _, framing := range []sdp.Framing{sdp.FramingADTS, sdp.FramingLATM} {
+		v := b.viewer(sdp.Selection{Video: h264Format(), Audio: &sdp.Format{Codec: media.AAC, PT: 97, ClockRate: 44100, Framing: framing, Config: testAAC.Config}})
+		b.sh.join(v, b.now.UnixNano())
+		viewers[framing] = v
+	}
+	g := b.sh.groups[viewers[sdp.FramingADTS].packets]
+	same, other := *testAAC, *testAAC
+	same.Config, other.Config = []byte{0x12, 0x10, 0x56, 0xe5, 0x00}, []byte{0x11, 0x90} // no SBR, said; 48 kHz
+	for _, c := range []struct {
+		track *media.Track
+		gone  bool
+	}{{testAAC, false}, {&same, false}, {testOpus, false}, {&other, true}} {
+		b.src.p.Announce(testVideo, c.track)
+		b.sh.suit(g)
+		if got := viewers[sdp.FramingLATM].session.gone.Load(); got != c.gone || viewers[sdp.FramingADTS].session.gone.Load() {
+			t.Fatalf("%+v: gone %v", c.track, got)
+		}
+		for _, v := range viewers {
+			v.errand.without(v)
+		}
+	}
+	for _, v := range viewers {
+		b.sh.leave(v, reason.Codec)
+	}
+	b.sh.server.running.Wait()
+}

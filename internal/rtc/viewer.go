@@ -33,7 +33,8 @@ type viewer struct {
 	halfSecond   bool // the stream's domain is in half-second mode
 
 	packets    *live.Packets
-	errand     *errand // what it waits for to go over to
+	errand     *errand    // what it waits for to go over to
+	heard      media.Time // of the sound that it was sent before it last went over
 	out        *protection
 	wide       uint16 // next transport-wide sequence number
 	link       link
@@ -126,7 +127,7 @@ func (v *viewer) wait(c media.Codec, n int) {
 }
 
 func newViewer(ses *session, sel sdp.Selection, mode catalog.Mode, seed []byte) *viewer {
-	v := &viewer{session: ses, halfSecond: mode == catalog.HalfSecond}
+	v := &viewer{session: ses, halfSecond: mode == catalog.HalfSecond, heard: never}
 	v.video = newSendTrack(sel.Video, seed, sel.Others...)
 	// The audio's numbers come from other bits of the same seed.
 	mixed := make([]byte, len(seed))

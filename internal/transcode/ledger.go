@@ -23,12 +23,13 @@ func newLedger(samples, rate int) *ledger {
 	return &ledger{num: int64(samples) * outputRate, den: int64(rate)}
 }
 
-// enter notes a frame that goes in, and returns its number.
-func (l *ledger) enter(f *media.Frame) int64 {
+// enter notes a frame that goes in, and returns its number, and how many frames
+// are inside with it.
+func (l *ledger) enter(f *media.Frame) (number int64, inside int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stamps = append(l.stamps, sound{at: f.PTS, capture: f.Capture, arrived: f.Arrived, fresh: f.Discontinuity})
-	return l.first + int64(len(l.stamps)) - 1
+	return l.first + int64(len(l.stamps)) - 1, len(l.stamps)
 }
 
 // begin is the first sample of frame k.

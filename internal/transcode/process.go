@@ -31,6 +31,8 @@ const (
 	processQueue = 512
 	// processWrite is how long a process may take in nothing.
 	processWrite = 10 * time.Second
+	// maxInside is how many frames a process may have taken in and given nothing for.
+	maxInside = 2 * processQueue
 	// maxStarts is how often in a row a process may end within processFair.
 	maxStarts    = 4
 	processFair  = 10 * time.Second
@@ -40,6 +42,9 @@ const (
 	// maxFLVTime is where the timestamps of FLV end, in ms.
 	maxFLVTime = 1<<31 - 1
 )
+
+// errSilent says that a process takes frames and gives no sound.
+var errSilent = errors.New("process gives no sound")
 
 // process decodes any AAC by an ffmpeg that runs beside. Frames go into a
 // queue; sound comes out at 48 kHz stereo, half a millisecond after the frame
@@ -164,7 +169,11 @@ func (p *process) write(ctx context.Context, feed *os.File, entries *ledger) err
 		case <-ctx.Done():
 			return ctx.Err()
 		case f := <-p.queue:
-			at := entries.enter(f) * int64(p.parsed.Samples) * 1000 / int64(p.parsed.OutputRate)
+			number, inside := entries.enter(f)
+			if inside > maxInside {
+				return errSilent
+			}
+			at := number * int64(p.parsed.Samples) * 1000 / int64(p.parsed.OutputRate)
 			if at > maxFLVTime {
 				return errors.New("end of FLV time")
 			}

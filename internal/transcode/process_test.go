@@ -3,6 +3,7 @@ package transcode
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -118,6 +119,38 @@ func TestProcessUndecodable(t *testing.T) {
 	x := decodeOpus(t, packets, 2)
 	skip := 25 // packets: behind the damage
 	compare(t, x[skip*packetSamples:], packets[skip].PTS, reference(t, adts), c.at(0))
+}
+
+// A process that takes all and gives nothing is not fed for ever.
+func TestProcessGivesNothing(t *testing.T) {
+	c, _ := read(t, "he1.aac", nil)
+	p, err := newProcess("", c.track.Config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _, _ = io.Copy(io.Discard, out) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	running.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			select {
+			case p.queue <- &media.Frame{Track: c.track, DTS: media.Time(i), Data: []byte{0xff}}:
+			case <-ctx.Done():
+			}
+		}
+	})
+	if err := p.write(ctx, in, newLedger(p.parsed.Samples, p.parsed.OutputRate)); !errors.Is(err, errSilent) {
+		t.Errorf("it is fed until: %v", err)
+	}
+	cancel()
+	in.Close()
+	running.Wait()
+	out.Close()
 }
 
 // A process that cannot do its work is started anew some times, then given up.
