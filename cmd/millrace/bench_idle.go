@@ -11,7 +11,8 @@ import (
 
 type benchIdle struct {
 	JSON    string        `help:"Write the results into this file, too." type:"path"`
-	Streams int           `default:"200" help:"How many are published, over RTMP."`
+	From    string        `default:"rtmp" enum:"rtmp,whip,srt" help:"How they are published (${enum})."`
+	Streams int           `default:"200" help:"How many are published."`
 	Bits    int           `default:"900000" help:"Bits of video per second of each; sound comes on top."`
 	For     time.Duration `default:"10s" help:"How long is measured, after a time in which the tails of the streams fill."`
 }
@@ -29,7 +30,8 @@ func (c *benchIdle) Run(s streams) error {
 		return err
 	}
 	p := load.Picture{Rate: 30, Bits: c.Bits, GOP: 2 * time.Second, KeySize: c.Bits / 25}
-	r, err := load.Idle(ctx, load.IdleOptions{Publish: own.RTMP, Picture: p, Start: 40, Fill: 10 * time.Second, For: c.For, PID: own.PID})
+	to := map[string][]string{"rtmp": own.RTMP, "whip": own.WHIP, "srt": own.SRT}
+	r, err := load.Idle(ctx, load.IdleOptions{Publish: to[c.From], Picture: p, Start: 40, Fill: 10 * time.Second, For: c.For, PID: own.PID})
 	if err = errors.Join(err, own.End()); err != nil {
 		return err
 	}

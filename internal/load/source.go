@@ -10,6 +10,7 @@ import (
 	"millrace/internal/codec/aac"
 	"millrace/internal/media"
 	"millrace/internal/rtmp"
+	"millrace/internal/srt"
 )
 
 // Source is what a publisher sends.
@@ -27,13 +28,13 @@ type sink interface {
 }
 
 // Publish publishes synthetic video in the shape of p with silence until ctx
-// ends or the server ends it: by RTMP with AAC to rtmp:// URLs, by WHIP with Opus
+// ends or the server ends it: with AAC to rtmp:// and srt:// URLs, by WHIP with Opus
 // to http:// and https://, by ARTC to artc://. Frames leave when their time has
 // come, each with the time of that in it.
 func Publish(ctx context.Context, url string, p Source) error {
 	if p.Sound == 0 {
 		p.Sound = media.Opus
-		if strings.HasPrefix(url, "rtmp://") {
+		if overFrames(url) {
 			p.Sound = media.AAC
 		}
 	}
@@ -57,10 +58,16 @@ func Publish(ctx context.Context, url string, p Source) error {
 }
 
 func openSink(ctx context.Context, url string, video, audio *media.Track) (sink, error) {
-	if !strings.HasPrefix(url, "rtmp://") {
+	var c client
+	var err error
+	switch {
+	case !overFrames(url):
 		return dialWHIP(ctx, url)
+	case strings.HasPrefix(url, "srt://"):
+		c, err = srt.Dialer{}.Publish(ctx, url)
+	default:
+		c, err = rtmp.Dial(ctx, url)
 	}
-	c, err := rtmp.Dial(ctx, url)
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +75,24 @@ func openSink(ctx context.Context, url string, video, audio *media.Track) (sink,
 		_ = c.Close()
 		return nil, err
 	}
-	return rtmpSink{c}, nil
+	return frameSink{c}, nil
 }
 
-type rtmpSink struct{ *rtmp.Client }
+// overFrames says whether the protocol of a URL carries frames, not packets.
+func overFrames(url string) bool {
+	return strings.HasPrefix(url, "rtmp://") || strings.HasPrefix(url, "srt://")
+}
 
-func (rtmpSink) keyWanted() bool { return false }
+// client publishes frames.
+type client interface {
+	Announce(video, audio *media.Track) error
+	Write(f *media.Frame) error
+	Close() error
+}
+
+type frameSink struct{ client }
+
+func (frameSink) keyWanted() bool { return false }
 
 // run sends until ctx ends.
 func (p Source) run(ctx context.Context, to sink, video, audio *media.Track) error {

@@ -24,6 +24,7 @@ type Server struct {
 	WHEP  []string // of its streams, unsigned
 	WHIP  []string
 	RTMP  []string
+	SRT   []string
 	FLV   []string
 	Start time.Duration // from the start of the process to its first answer
 	admin string
@@ -40,7 +41,7 @@ const startWithin = 30 * time.Second
 // pinned to core 0 where taskset is there, and names that many streams on it.
 // args are more of its command line. End stops it.
 func StartServer(ctx context.Context, program string, streams int, more ...string) (*Server, error) {
-	ports, err := freePorts(4)
+	ports, err := freePorts(5)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func StartServer(ctx context.Context, program string, streams int, more ...strin
 	}
 	at := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	args := []string{program, "serve", "--no-auth", "--stream-quota=0", "--data-dir", dir, "--log-level", "warn", "--http-addr", at(0),
-		"--rtmp-addr", at(1), "--srt-addr", "off", "--rtc-addr", at(2), "--admin-addr", at(3)}
+		"--rtmp-addr", at(1), "--srt-addr", at(4), "--rtc-addr", at(2), "--admin-addr", at(3)}
 	args = append(args, more...)
 	if path, err := exec.LookPath("taskset"); err == nil {
 		args = append([]string{path, "-c", "0"}, args...)
@@ -62,6 +63,7 @@ func StartServer(ctx context.Context, program string, streams int, more ...strin
 	for i := range streams {
 		path := "/live/load" + strconv.Itoa(i)
 		s.WHEP, s.WHIP = append(s.WHEP, "http://"+at(0)+"/whep"+path), append(s.WHIP, "http://"+at(0)+"/whip"+path)
+		s.SRT = append(s.SRT, "srt://"+at(4)+"?streamid=#!::r="+path+",m=publish")
 		s.RTMP, s.FLV = append(s.RTMP, "rtmp://"+at(1)+path), append(s.FLV, "http://"+at(0)+path+".flv")
 	}
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")

@@ -19,7 +19,7 @@ import (
 // less than batchMark bytes (SO_RCVLOWAT), and the deadlines of all connections
 // are on one grid, so that one waking of the process serves many of them.
 const (
-	batchTime = 40 * time.Millisecond
+	batchTime = 60 * time.Millisecond
 	batchGrid = 5 * time.Millisecond
 	batchMark = 32 << 10 // half of the receive window that a connection begins with
 )
@@ -85,8 +85,10 @@ func (s *batches) read(t *timedConn, b []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		}
 	}
-	s.end()
-	t.armed = time.Time{}
+	if s.marked {
+		s.end()
+		t.armed = time.Time{}
+	}
 	return 0, nil
 }
 
