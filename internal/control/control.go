@@ -146,10 +146,10 @@ func (r *Room) watch(p *live.Publisher, id uint64) {
 		why = p.Why()
 	case <-r.stop:
 	}
-	r.mu.Lock()
+	r.history.Change(id, func(v *Publication) { v.Ended, v.Reason = r.config.Now().UTC(), why })
+	r.mu.Lock() // last: who is not online any more has an end
 	delete(r.online, p)
 	r.mu.Unlock()
-	r.history.Change(id, func(v *Publication) { v.Ended, v.Reason = r.config.Now().UTC(), why })
 }
 
 // Online returns the publishers that f is true for, by their names.

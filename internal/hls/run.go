@@ -20,7 +20,6 @@ const tick = time.Second
 func (s *Server) run(ctx context.Context, p *packager) {
 	gauge := s.metrics.packagers.WithLabelValues(string(p.key.container))
 	gauge.Inc()
-	defer gauge.Dec()
 	s.log.Info("packaging", "stream", p.key.name.String(), "container", string(p.key.container))
 	var ended error
 	var rendering sync.WaitGroup
@@ -38,6 +37,7 @@ func (s *Server) run(ctx context.Context, p *packager) {
 	delete(s.runs, p.run)
 	s.mu.Unlock()
 	s.expire(p, time.Now(), true, why)
+	gauge.Dec()
 	s.log.Info("packaging ended", "stream", p.key.name.String(), "container", string(p.key.container),
 		"reason", string(why), "segments", p.lanes[0].msn-firstSequence, "err", ended)
 }

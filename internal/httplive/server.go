@@ -129,7 +129,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 	}
 	watch := func() {
 		defer s.leave(v)
-		defer s.feeds.Part(f)
 		s.play(ctx, f, out, q, began, log)
 	}
 	watches = true
@@ -142,7 +141,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, q wish, session s
 	return nil
 }
 
-// play serves an admitted viewer to its end, and logs that.
+// play serves an admitted viewer to its end, gives its place in f up, and logs that.
 func (s *Server) play(ctx context.Context, f *feed.Feed, out outlet, q wish, began time.Time, log *slog.Logger) {
 	proto := string(q.Protocol)
 	v := feed.NewViewer(f, out, feed.ViewerOptions{
@@ -153,6 +152,7 @@ func (s *Server) play(ctx context.Context, f *feed.Feed, out outlet, q wish, beg
 	gauge.Inc()
 	err := v.Run(ctx)
 	out.close(err)
+	s.feeds.Part(f)
 	gauge.Dec()
 	why := endReason(err)
 	s.metrics.closes.WithLabelValues(proto, string(why)).Inc()

@@ -69,10 +69,10 @@ func (sh *shard) leave(v *viewer, why reason.Reason) {
 	v.errand.without(v)
 	sh.out.flush() // nothing may refer to the session's path afterwards
 	peer, err := v.session.lastWords()
+	v.session.reader().Close()
 	s.log.Info("closed", "session", v.session.id, "stream", v.session.reader().Name().String(), "proto", "rtc",
 		"peer", peer, "reason", string(why), "err", err, "seconds", int(time.Since(v.session.created).Seconds()),
 		"packets", v.totals.packets, "bytes", v.totals.bytes, "lost", v.lost.Load(), "nacked", v.totals.nacked, "resent", v.totals.resent, "repairs", named(&v.totals.repairs), "red", v.totals.red,
 		"pli", v.totals.pli, "drops", v.totals.drops, "rtt_ms", time.Duration(v.rtt.Load()).Milliseconds())
-	v.session.reader().Close()
 	s.sessions.Done()
 }

@@ -69,7 +69,6 @@ type conn struct {
 // serve is the life of a connection; it writes its one log line.
 func (s *Server) serve(ctx context.Context, nc net.Conn, protocol catalog.Protocol) {
 	s.metrics.connections.Inc()
-	defer s.metrics.connections.Dec()
 	began := time.Now()
 	c := &conn{
 		server: s, net: &timedConn{Conn: nc}, peer: nc.RemoteAddr().String(), window: windowSize,
@@ -88,6 +87,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, protocol catalog.Protoc
 	if code != "" {
 		c.sayGoodbye(code, err)
 	}
+	s.metrics.connections.Dec()
 	s.metrics.closed.WithLabelValues(string(why)).Inc()
 	c.logEnd(ctx, why, err, time.Since(began))
 }

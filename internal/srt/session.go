@@ -50,16 +50,16 @@ type session struct {
 // called once it is admitted or refused.
 func (s *Server) serve(ctx context.Context, q gosrt.ConnRequest, decided func()) {
 	s.metrics.connections.Inc()
-	defer s.metrics.connections.Dec()
 	defer decided()
 	c := &session{server: s, peer: q.RemoteAddr().String(), asked: time.Now()}
 	err := c.decide(ctx, q)
 	if err != nil {
 		code, why := reject(err)
-		q.Reject(code)
+		s.metrics.connections.Dec()
 		s.closed(why)
 		s.log.LogAttrs(ctx, slog.LevelInfo, "srt connection refused", slog.String("stream", c.wish.name()), slog.String("proto", "srt"),
 			slog.String("peer", c.peer), slog.String("reason", string(why)), slog.Int("code", int(code)), slog.Any("err", err))
+		q.Reject(code)
 		return
 	}
 	s.peers.bind(q.SocketId())
@@ -86,6 +86,7 @@ func (s *Server) serve(ctx context.Context, q gosrt.ConnRequest, decided func())
 	} else {
 		s.feeds.Part(c.feed)
 	}
+	s.metrics.connections.Dec()
 	s.closed(why)
 	c.logEnd(ctx, why, err)
 }
