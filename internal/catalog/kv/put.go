@@ -37,7 +37,7 @@ func (s *Store) Put(ctx context.Context, writes ...catalog.Write) (uint64, error
 		return 0, context.Cause(ctx)
 	}
 	var first uint64
-	limit := requestTimeout + time.Duration(len(writes))*time.Millisecond
+	limit := requestTimeout + time.Duration(len(writes))*10*time.Millisecond
 	err := s.do(ctx, limit, func(ctx context.Context, b *bucket) (err error) {
 		first, err = b.put(ctx, writes, nil)
 		if errors.Is(translate(err), catalog.ErrConflict) {
