@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -62,10 +63,12 @@ func (l *testLog) String() string {
 	return l.buf.String()
 }
 
-// freePort is one that nobody listened on just now.
-func freePort(t testing.TB) string {
+// ownAddress is one that nobody listens on, and that stays so until the test does: by
+// themselves connections and listeners get ports of 127.0.0.1 alone.
+func ownAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	own := net.IPv4(127, byte(1+rand.N(254)), byte(rand.N(256)), byte(1+rand.N(254)))
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: own})
 	must(t, err)
 	defer l.Close()
 	return l.Addr().String()
@@ -76,7 +79,7 @@ func newServer(t testing.TB, change ...func(*config.Config)) *server {
 	cfg := config.Default()
 	cfg.DataDir, cfg.NoAuth = t.TempDir(), true
 	cfg.SRTAddr = ""
-	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTCAddr, cfg.AdminAddr = freePort(t), freePort(t), "127.0.0.1:0", "127.0.0.1:0"
+	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTCAddr, cfg.AdminAddr = ownAddress(t), ownAddress(t), "127.0.0.1:0", "127.0.0.1:0"
 	cfg.RTCIPs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	for _, f := range change {
 		f(&cfg)
@@ -269,7 +272,7 @@ func (s *server) airRTMP(stream string, c *clip) (stop func()) {
 }
 
 // eventually is a policy for streams that are about to begin.
-var eventually = Connection{Reconnect: Reconnect{Initial: true, Attempts: 100, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
+var eventually = Connection{Reconnect: Reconnect{Initial: true, Attempts: 1000, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
 
 func play(t testing.TB, url string, o PlayOptions) *Player {
 	t.Helper()

@@ -47,7 +47,7 @@ func TestLoss(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	s := newServer(t)
 	c := clipOf(t, plain)
-	quick := Connection{Reconnect: Reconnect{Attempts: 100, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
+	quick := Connection{Reconnect: Reconnect{Attempts: 1000, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
 	pub := publish(t, s.artc("again"), PublishOptions{Video: trackOf(c.video), Audio: trackOf(c.audio), Connection: quick})
 	air(t, pub, c)
 	quick.Reconnect.Initial = true
@@ -138,7 +138,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	dead := Connection{Reconnect: Reconnect{Initial: true, Attempts: 2, Least: time.Millisecond}}
-	if _, err := Play(t.Context(), "http://"+freePort(t)+"/whep/live/s", PlayOptions{Connection: dead}); err == nil || errors.As(err, &status) {
+	if _, err := Play(t.Context(), "http://"+ownAddress(t)+"/whep/live/s", PlayOptions{Connection: dead}); err == nil || errors.As(err, &status) {
 		t.Errorf("nobody listens: %v", err)
 	}
 }
@@ -189,7 +189,7 @@ func TestSilence(t *testing.T) {
 	s := newServer(t)
 	s.airRTMP("silence", clipOf(t, plain))
 	link, url := lossy(t, s, 0, 1)
-	quick := Connection{Reconnect: Reconnect{Initial: true, Attempts: 100, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
+	quick := Connection{Reconnect: Reconnect{Initial: true, Attempts: 1000, Least: 20 * time.Millisecond, Most: 100 * time.Millisecond}}
 	p := play(t, url(s.whep("silence")), PlayOptions{Connection: quick})
 	_ = next(t, p)
 	link.lose(1)
@@ -216,7 +216,7 @@ func TestSilence(t *testing.T) {
 
 // Certificates are checked, unless the caller says otherwise.
 func TestTLS(t *testing.T) {
-	at := freePort(t)
+	at := ownAddress(t)
 	s := newServer(t, func(c *config.Config) { c.TLS, c.HTTPSAddr = true, at })
 	s.airRTMP("tls", clipOf(t, plain))
 	secure := eventually

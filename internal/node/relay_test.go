@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -81,9 +82,7 @@ func TestPull(t *testing.T) {
 			both(t, n.url("/live/s.flv"))
 			same(t, all, n)
 			n.awaitLog(t, "pull closed", "stream=play.localhost/live/s ", "reason=closed_by_peer", "nobody watches")
-			if s := n.hub.Stats(); len(s) != 0 {
-				t.Errorf("streams are left: %+v", s)
-			}
+			await(t, "the streams' end", func() bool { return len(n.hub.Stats()) == 0 })
 		})
 	}
 }
@@ -185,10 +184,16 @@ func TestPullFailsOver(t *testing.T) {
 	n.awaitLog(t, "pull closed", "reason=not_found")
 }
 
+// ownHost is an address of loopback whose ports nobody else takes: by themselves
+// connections and listeners get those of 127.0.0.1 alone.
+func ownHost() string {
+	return net.IPv4(127, byte(1+rand.N(254)), byte(rand.N(256)), byte(1+rand.N(254))).String()
+}
+
 // deadAddress is one that nobody listens on.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", ownHost()+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,10 +254,19 @@ func TestPush(t *testing.T) {
 }
 
 func push(t *testing.T, proto string) {
-	edge := open(t)
-	at, to, change := edge.open.rtmp.Addr().String(), "rtmp://%s/{app}/copy-{stream}", func(c *config.Config, at string) { c.RTMPAddr = at }
+	listening := func(at string) *running { // by proto
+		return serveNode(t, func(c *config.Config) {
+			if c.NoAuth = true; proto == "srt" {
+				c.SRTAddr = at
+			} else {
+				c.RTMPAddr = at
+			}
+		})
+	}
+	edge := listening(ownHost() + ":0")
+	at, to := edge.open.rtmp.Addr().String(), "rtmp://%s/{app}/copy-{stream}"
 	if proto == "srt" {
-		at, to, change = edge.srt.Addr().String(), "srt://%s?streamid=#!::r=/{app}/copy-{stream},m=publish", func(c *config.Config, at string) { c.SRTAddr = at }
+		at, to = edge.srt.Addr().String(), "srt://%s?streamid=#!::r=/{app}/copy-{stream},m=publish"
 	}
 	n := serveNode(t, func(c *config.Config) {
 		c.NoAuth, c.RelayAllow = true, loopback
@@ -263,10 +277,7 @@ func push(t *testing.T, proto string) {
 	both(t, edge.url("/live/copy-s.flv"))
 	edge.stop()
 	n.awaitLog(t, "push closed", "proto="+proto, "peer="+at)
-	edge = serveNode(t, func(c *config.Config) {
-		c.NoAuth = true
-		change(c, at)
-	})
+	edge = listening(at)
 	edge.live(t, "copy-s")
 	kill()
 	n.awaitLog(t, "push closed", "reason=stream_ended")

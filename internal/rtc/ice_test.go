@@ -154,7 +154,7 @@ func TestUnprovedAddressGetsNoMedia(t *testing.T) {
 // Signs of life count from where the media goes.
 func TestConsentNeedsThePath(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Config{Consent: 2 * time.Second})
+	r := newRoom(t, Config{Consent: dark})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
 	c := r.watch(wish{reply: rel.instead})

@@ -33,10 +33,14 @@ func TestNeverConnected(t *testing.T) {
 	}
 }
 
+// dark is how long peers whose network is not dark say nothing at most, however
+// starved the machine is.
+const dark = 5 * time.Second
+
 // A peer whose network goes dark loses its session, and only it.
 func TestConsentLost(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Config{Consent: 2 * time.Second})
+	r := newRoom(t, Config{Consent: dark})
 	r.broadcast(testName, ordinary)
 	rel := newRelay(t, r.server.Addr())
 	c, other := r.watch(wish{reply: rel.instead}), r.watch(wish{})
@@ -340,6 +344,10 @@ func TestLateSessionsMakeRoom(t *testing.T) {
 	ses.created = ses.created.Add(-patienceWhenFull)
 	r.server.mu.Unlock()
 	young := r.watch(wish{dontComplete: true})
+	ses = r.session(young.id)
+	r.server.mu.Lock() // however long this takes
+	ses.created = ses.created.Add(2 * patience)
+	r.server.mu.Unlock()
 	offer, err := newPeer(t, wish{}).CreateOffer(nil)
 	must(t, err)
 	if _, _, err := r.play(testName, offer.SDP, catalog.SubSecond); err != nil {

@@ -149,7 +149,7 @@ func TestPublishKeyFrameRequest(t *testing.T) {
 // A publisher whose network goes dark loses its session; the stream lingers.
 func TestPublisherConsentLost(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Config{Consent: 2 * time.Second})
+	r := newRoom(t, Config{Consent: dark})
 	rel := newRelay(t, r.server.Addr())
 	cam := r.film(lens{reply: rel.instead})
 	cam.roll(handheld)

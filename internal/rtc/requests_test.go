@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -171,7 +172,9 @@ func TestJoinAskable(t *testing.T) {
 
 // As long as somebody waits, the publisher is asked again; not for those who
 // could not show it, or whose connection is full.
-func TestAskedAgain(t *testing.T) {
+func TestAskedAgain(t *testing.T) { synctest.Test(t, testAskedAgain) }
+
+func testAskedAgain(t *testing.T) {
 	b := newPacketBench(t, true)
 	sel := videoOnly()
 	v := b.viewer(sel)

@@ -55,7 +55,8 @@ func TestSlowHandshake(t *testing.T) {
 }
 
 func TestNeverPublishes(t *testing.T) {
-	w := run(t, Config{PublishTimeout: 300 * time.Millisecond})
+	t.Parallel()
+	w := run(t, Config{PublishTimeout: 3 * time.Second}) // what comes before it takes a starved machine a while
 	c := &Client{caller: caller{net: &timedConn{Conn: w.raw()}}}
 	must(t, c.open(), c.send(3, 0, "connect", 1, connectObject(target{app: "live", tcURL: "rtmp://h/live"})))
 	var told *StatusError

@@ -133,10 +133,15 @@ func TestPassphrases(t *testing.T) {
 	}
 }
 
+// vanished is the silence that peers who have not vanished do not keep, however starved
+// the machine is.
+const vanished = 4 * time.Second
+
 // A publisher that vanishes ends within the timeout, and one that comes back
 // goes on with the stream; each end has its reason.
 func TestAPublisherVanishesAndComesBack(t *testing.T) {
-	w := run(t, Config{PeerTimeout: time.Second})
+	t.Parallel()
+	w := run(t, Config{PeerTimeout: vanished})
 	way := newWire(t, w.addr)
 	newTape(t, w.dial(way.addr, publishID)).play(20)
 	r := w.reader("s")
@@ -163,7 +168,8 @@ func TestAPublisherVanishesAndComesBack(t *testing.T) {
 }
 
 func TestAViewerVanishes(t *testing.T) {
-	w := run(t, Config{PeerTimeout: time.Second})
+	t.Parallel()
+	w := run(t, Config{PeerTimeout: vanished})
 	in := newTape(t, w.dial(w.addr, publishID))
 	in.play(20)
 	w.reader("s")
@@ -179,15 +185,21 @@ func TestAViewerVanishes(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	w := run(t, Config{MaxConnections: 1, IdleTimeout: 2 * time.Second})
+	w := run(t, Config{MaxConnections: 1})
 	w.dial(w.addr, publishID)
-	// The one that says nothing is in the way, until it is ended for that.
 	if conn, err := dial(w.addr, publishID, ""); err == nil {
 		_ = conn.Close()
 		t.Fatal("a second connection is admitted")
 	} else if !told(err, 1402) {
 		t.Errorf("the caller says %v", err)
 	}
+}
+
+// Who says nothing is in the way, and ended for that.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	w := run(t, Config{IdleTimeout: time.Second})
+	w.dial(w.addr, publishID)
 	w.ended(reason.IdleTimeout)
 }
 

@@ -85,8 +85,12 @@ func writeEntries(dir string) error {
 		return err
 	}
 	defer s.Close()
+	patience := 30 * time.Second
+	if os.Getenv(writerBytes) != "" {
+		patience = 10 * time.Second // one write is to fail
+	}
 	for i := range writes {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		_, err := b.Put(ctx, catalog.Write{Key: key(i), Value: value(i)})
 		cancel()
 		if err != nil {
