@@ -202,8 +202,8 @@ func (s *Server) end(ses *session, why reason.Reason) bool {
 	for _, c := range pairs {
 		s.disown(ses, c)
 	}
+	s.metrics.Closed.WithLabelValues(string(why)).Inc() // who is gone has been counted
 	s.metrics.Sessions.Dec()
-	s.metrics.Closed.WithLabelValues(string(why)).Inc()
 	if ses.ingest != nil {
 		ses.ingest.end(why)
 		return true

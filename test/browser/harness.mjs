@@ -38,7 +38,7 @@ let browser;
 after(async () => (await browser)?.stop());
 
 /** Declares a test whose body gets a Bench. */
-export function trial(name, body, { timeout = 90_000 } = {}) {
+export function trial(name, body, { timeout = 180_000 } = {}) {
   test(name, { timeout }, async (t) => {
     const bench = new Bench(name);
     t.signal.addEventListener('abort', () => bench.report().then(() => bench.close()));

@@ -29,7 +29,7 @@ trial('a publisher killed without a goodbye is back in the same session', async 
   assert.equal(answer.status, 201, answer.body);
   const moved = await changes(to.page);
   console.log(`# killed; taken over ${Math.round(answer.answered - killed)} ms later, the picture moved ${Math.round(moved - answer.answered)} ms after that`);
-  assert.ok(moved - killed < 8000, `${moved - killed} ms`);
+  assert.ok(moved - killed < 20_000, `${moved - killed} ms`);
   await playing(to.page);
   const heard = await loudness(to.page);
   assert.ok(Math.abs(heard.peak - 440) < 15, `the tone of 440 Hz is heard at ${heard.peak} Hz`);

@@ -45,7 +45,7 @@ trial('the SDK publishes in one page and plays in another', async (bench) => {
   assert.deepEqual(await from.evaluate(() => globalThis.sdk.errors), []);
 
   await from.evaluate(() => globalThis.sdk.client.unpublish());
-  await until('the end to be noticed', () => /publisher gone/.test(server.log), { timeout: 5000 });
+  await until('the end to be noticed', () => /publisher gone/.test(server.log));
   assert.equal(await server.metric('millrace_rtc_sessions'), 1);
 });
 

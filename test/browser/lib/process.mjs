@@ -47,7 +47,7 @@ export class Program {
   }
 
   /** Waits for text in the log and returns the match. */
-  async says(pattern, timeout = 15_000) {
+  async says(pattern, timeout = 30_000) {
     return until(`${this.name} says ${pattern}`, () => {
       const match = pattern.exec(this.log);
       if (!match && this.status !== undefined) {

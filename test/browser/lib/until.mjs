@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  * Rejects after `timeout` ms, saying what was waited for and what came last. An
  * error that condition() throws counts as "not yet", but for a Hopeless one.
  */
-export async function until(what, condition, { timeout = 15_000, every = 50 } = {}) {
+export async function until(what, condition, { timeout = 30_000, every = 50 } = {}) {
   const deadline = Date.now() + timeout;
   let last;
   for (;;) {

@@ -3,7 +3,7 @@
 import { until } from './until.mjs';
 
 // A look at the page is quick or fails; whoever waits looks again.
-const look = { timeout: 1000 };
+const look = { timeout: 5000 };
 
 /** The element's state at one moment. */
 export function state(page, selector = 'video') {
@@ -29,7 +29,7 @@ export function picture(page, selector = 'video') {
  * Waits until the element plays: at least `frames` more pictures shown, time
  * going on, and a picture that changes and is not one colour. Returns the state.
  */
-export async function playing(page, { selector = 'video', frames = 20, timeout = 20_000 } = {}) {
+export async function playing(page, { selector = 'video', frames = 20, timeout = 40_000 } = {}) {
   const from = await until('a first picture', async () => {
     const s = await state(page, selector);
     return s.width > 0 && s.frames > 0 && s;
@@ -86,7 +86,7 @@ export function loudness(page, selector = 'video') {
     const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
     context.createMediaStreamSource(v.srcObject).connect(analyser);
     const wave = new Float32Array(analyser.fftSize), spectrum = new Float32Array(analyser.frequencyBinCount);
-    const deadline = Date.now() + 8000;
+    const deadline = Date.now() + 20_000;
     let rms = 0;
     for (;;) { // the node's buffer fills with what is played from now on
       await new Promise((resolve) => setTimeout(resolve, 300));
