@@ -16,7 +16,7 @@ import (
 )
 
 // bound is how long a test waits for what must happen.
-const bound = 20 * time.Second
+const bound = time.Minute
 
 // pair returns both ends of a TCP connection.
 func pair(t testing.TB) (near, far *net.TCPConn) {

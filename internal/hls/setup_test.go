@@ -31,7 +31,7 @@ import (
 )
 
 // patience bounds waits that only a defect makes long.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

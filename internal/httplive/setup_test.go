@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds waits that only a defect makes long.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(drainVariable); addr != "" {

@@ -16,7 +16,7 @@ import (
 
 // patience bounds how long a test waits for what must happen; reaching it means
 // that somebody was not woken.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func patient(t testing.TB) context.Context {
 	t.Helper()

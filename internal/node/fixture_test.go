@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is a liveness bound: what takes longer has hung.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // testLog collects what the node logs and shows it when a test fails.
 type testLog struct {

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds waits for what must happen; it is no measurement.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 var (
 	testName  = live.Name{Domain: "play.test", App: "live", Stream: "demo"}
