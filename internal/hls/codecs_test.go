@@ -115,10 +115,11 @@ func playEncoded(t *testing.T, all []*media.Frame, format, name, announce string
 		defer close(read)
 		read <- probe(t, s.web.URL+"/live/demo.m3u8?"+format)
 	}()
+	// The reading ends with the test.
 	t.Cleanup(func() {
 		for range read {
 		}
-	}) // it ends with the test
+	})
 	s.await(t, func() bool { return s.count(t, "millrace_hls_viewers", nil) == 2 })
 	send(tail)
 	p.Close(reason.ClosedByPeer)

@@ -103,10 +103,11 @@ func TestFFmpegReads(t *testing.T) {
 				defer close(read)
 				read <- probe(t, s.web.URL+"/live/demo.m3u8?format="+format)
 			}()
+			// The reading ends with the test.
 			t.Cleanup(func() {
 				for range read {
 				}
-			}) // it ends with the test
+			})
 			s.await(t, func() bool { return s.count(t, "millrace_hls_viewers", nil) == 2 })
 			write(t, p, tail...)
 			p.Close(reason.ClosedByPeer)
