@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"internal/live", "internal/catalog"},
 	{"internal/config", "internal/catalog/*", "internal/links"},
 	{"internal/datadir"},
-	{"internal/feed", "internal/intake", "internal/journal"},
+	{"internal/feed", "internal/intake", "internal/journal", "internal/pair"},
 	// Floor 2: rooms with sockets or workers. None imports another.
 	{"internal/rtc", "internal/signal", "internal/rtmp", "internal/srt", "internal/httplive", "internal/hls", "internal/acme", "internal/transcode", "internal/relay", "internal/control", "internal/callback"},
 	// Floor 3: the only places that know several rooms.

@@ -125,7 +125,8 @@ func (a *Admit) Play(ctx context.Context, q catalog.Request, variant string) (*l
 	if err := checkMode(mode, q.Protocol, "play"); err != nil {
 		return nil, "", err
 	}
-	name := live.Name{Domain: domain.Main, App: q.App, Stream: q.Stream, Track: further(q.Track), Variant: variant}
+	tracks, _ := tracksOf(q.Track)
+	name := live.Name{Domain: domain.Main, App: q.App, Stream: q.Stream, Track: tracks, Variant: variant}
 	r, err := a.hub.Subscribe(ctx, name)
 	if err != nil {
 		return nil, "", fmt.Errorf("admit reader: %w", err)

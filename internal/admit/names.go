@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"millrace/internal/catalog"
+	"millrace/internal/media"
 	"millrace/internal/reason"
 )
 
@@ -26,8 +27,8 @@ func checkNames(q catalog.Request) error {
 		return denied(reason.BadName, "stream name %s: want 1 to 255 letters, digits, -, _ or, not first, a dot", quote(q.Stream))
 	case len(q.Host) > maxHost:
 		return denied(reason.BadRequest, "host name is longer than %d bytes", maxHost)
-	case !isTrack(q.Track):
-		return denied(reason.BadRequest, "track %s: want video or audio with a number up to 99, as in video1", quote(q.Track))
+	case !isTracks(q.Track):
+		return denied(reason.BadRequest, "track %s: want video or audio with a number up to 99, or one of each, as in video1 or video1,audio1", quote(q.Track))
 	case len(q.Path) > maxPath:
 		return denied(reason.BadRequest, "path is longer than %d bytes", maxPath)
 	case len(q.AuthKey) > maxAuthKey:
@@ -36,25 +37,46 @@ func checkNames(q catalog.Request) error {
 	return nil
 }
 
-// isTrack says whether s names a track, or none: the first one of each kind is 0.
-func isTrack(s string) bool {
-	if s == "" {
-		return true
-	}
-	n, ok := strings.CutPrefix(s, "video")
-	if !ok {
-		n, ok = strings.CutPrefix(s, "audio")
-	}
-	at, err := strconv.ParseUint(n, 10, 8)
-	return ok && err == nil && at < 100 && strconv.FormatUint(at, 10) == n
+func isTracks(list string) bool {
+	_, ok := tracksOf(list)
+	return ok
 }
 
-// further is a track's name, "" for a first one.
-func further(track string) string {
-	if track == "video0" || track == "audio0" {
-		return ""
+// tracksOf returns what names the tracks of a list that are no first ones: at most
+// one of each kind, that of pictures first, as in "video1,audio1". ok is false for
+// what is no such list.
+func tracksOf(list string) (canonical string, ok bool) {
+	var of [2]string
+	for name := range strings.SplitSeq(list, ",") {
+		kind, isTrack := kindOf(name)
+		if name == "" && list == "" {
+			break
+		}
+		if !isTrack || of[kind] != "" && of[kind] != name {
+			return "", false
+		}
+		of[kind] = name
 	}
-	return track
+	var further []string
+	for _, kind := range []media.Kind{media.Video, media.Audio} {
+		if name := of[kind]; name != "" && name != kind.String()+"0" {
+			further = append(further, name)
+		}
+	}
+	return strings.Join(further, ","), true
+}
+
+// kindOf says of which kind a track is. ok is false for what is no track's name: that
+// of the first one of each kind ends in 0.
+func kindOf(name string) (kind media.Kind, ok bool) {
+	kind = media.Video
+	number, ok := strings.CutPrefix(name, kind.String())
+	if !ok {
+		kind = media.Audio
+		number, ok = strings.CutPrefix(name, kind.String())
+	}
+	at, err := strconv.ParseUint(number, 10, 8)
+	return kind, ok && err == nil && at < 100 && strconv.FormatUint(at, 10) == number
 }
 
 // quote shows a client's text back to it in printable ASCII and not at length.

@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"iter"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -11,21 +13,38 @@ import (
 // is there. The value comes percent-decoded or, where that cannot be, as written; a
 // "+" stays one, which a token may hold.
 func Argument(query, name string) string {
-	for query != "" {
-		pair := query
-		if end := strings.IndexAny(query, "&?"); end >= 0 {
-			pair, query = query[:end], query[end+1:]
-		} else {
-			query = ""
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		if key != name {
-			continue
-		}
-		if plain, err := url.PathUnescape(value); err == nil {
-			return plain
-		}
+	for value := range arguments(query, name) {
 		return value
 	}
 	return ""
+}
+
+// Tracks returns the arguments track of a query, of which there may be several, as
+// if they were one.
+func Tracks(query string) string {
+	return strings.Join(slices.Collect(arguments(query, "track")), ",")
+}
+
+// arguments are those of a name.
+func arguments(query, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for query != "" {
+			pair := query
+			if end := strings.IndexAny(query, "&?"); end >= 0 {
+				pair, query = query[:end], query[end+1:]
+			} else {
+				query = ""
+			}
+			key, value, _ := strings.Cut(pair, "=")
+			if key != name {
+				continue
+			}
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
+			}
+			if !yield(value) {
+				return
+			}
+		}
+	}
 }

@@ -56,3 +56,14 @@ func FuzzArgument(f *testing.F) {
 		}
 	})
 }
+
+func TestTracks(t *testing.T) {
+	for query, want := range map[string]string{
+		"": "", "a=b": "", "track=video1": "video1", "track=video1,audio1": "video1,audio1", "track=video1%2Caudio1": "video1,audio1",
+		"track=video1&x=1&track=audio1": "video1,audio1", "track=video1?track=audio1": "video1,audio1", "tracks=apart": "",
+	} {
+		if got := catalog.Tracks(query); got != want {
+			t.Errorf("%q: %q, want %q", query, got, want)
+		}
+	}
+}

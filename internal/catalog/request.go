@@ -27,8 +27,8 @@ type Request struct {
 	Host string
 	// App and Stream are the decoded names; Stream has no extension.
 	App, Stream string
-	// Track is the argument track: which of several tracks is asked for, "" for the
-	// first ones.
+	// Track is the argument track: which of several tracks is asked for, or which
+	// two, one of each kind; "" for the first ones.
 	Track string
 	// Path is what the URL signature is computed over: raw (not decoded),
 	// leading slash, with the extension, without query. "/live/demo.flv".

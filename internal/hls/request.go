@@ -52,7 +52,7 @@ func parseWish(r *http.Request) (wish, error) {
 	query := r.URL.RawQuery
 	w := wish{Request: catalog.Request{
 		Protocol: catalog.HLS, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: catalog.Argument(query, "auth_key"), Track: catalog.Argument(query, "track"),
+		AuthKey: catalog.Argument(query, "auth_key"), Track: catalog.Tracks(query),
 	}}
 	w.SetArguments(query)
 	w.opus = catalog.Argument(query, audioArgument) == audioOpus

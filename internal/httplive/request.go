@@ -29,7 +29,7 @@ type wish struct {
 func parseWish(r *http.Request) (wish, error) {
 	w := wish{Wish: feed.Wish{Request: catalog.Request{
 		Protocol: catalog.FLV, Host: r.Host, Path: rawPath(r), RemoteAddr: r.RemoteAddr, Referer: r.Referer(),
-		AuthKey: catalog.Argument(r.URL.RawQuery, "auth_key"), Track: catalog.Argument(r.URL.RawQuery, "track"),
+		AuthKey: catalog.Argument(r.URL.RawQuery, "auth_key"), Track: catalog.Tracks(r.URL.RawQuery),
 	}}}
 	if wantsWebSocket(r) {
 		w.Protocol = catalog.WSFLV

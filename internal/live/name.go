@@ -5,7 +5,8 @@ type Name struct {
 	Domain, App, Stream string
 	// Track is "" for the first track of each kind. A further one of a publisher that
 	// sends several has a stream of its own, with the first one of the other kind:
-	// "video1", "audio1" and so on.
+	// "video1", "audio1" and so on. Two of them together, "video1,audio1", are one
+	// that a supplier makes.
 	Track string
 	// Variant is "" for what was published, else a conversion of it.
 	Variant string

@@ -2,21 +2,29 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bluenviron/gortmplib"
 	"github.com/bluenviron/gortmplib/pkg/codecs"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	"github.com/coder/websocket"
 	"github.com/pion/webrtc/v4"
 
 	"millrace/internal/codec/h264"
 	"millrace/internal/media"
 	"millrace/internal/rtmp"
+	"millrace/internal/srt"
 	"millrace/internal/wire/flv"
 	"millrace/internal/wire/rtp"
 )
@@ -42,14 +50,22 @@ func rendition(t *testing.T, size string) (track *gortmplib.Track, units [][][]b
 	return track, units
 }
 
-// A publisher's second track of pictures is played over every protocol, by its
-// name.
-func TestFurtherTrackOverEveryProtocol(t *testing.T) {
+// sound is a track of AAC.
+func sound(channels int) *gortmplib.Track {
+	return &gortmplib.Track{Codec: &codecs.MPEG4Audio{Config: &mpeg4audio.AudioSpecificConfig{
+		Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: uint8(channels), ChannelCount: channels,
+	}}}
+}
+
+// A publisher's second tracks are played over every protocol, by their names and
+// together, and those that it has not are refused.
+func TestFurtherTracksOverEveryProtocol(t *testing.T) {
 	t.Parallel()
 	n := serveNode(t, nil)
 	urls := n.links(t, "other")
 	small, smallUnits := rendition(t, "160x90")
 	large, largeUnits := rendition(t, "320x180")
+	stereo, mono := sound(2), sound(1)
 	u, err := url.Parse(strings.Replace(urls.Publish.RTMP, "/live/", "/live#", 1)) // as gortmplib wants it
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +77,7 @@ func TestFurtherTrackOverEveryProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	w := &gortmplib.Writer{Conn: c, Tracks: []*gortmplib.Track{small, large}}
+	w := &gortmplib.Writer{Conn: c, Tracks: []*gortmplib.Track{small, large, stereo, mono}}
 	if err := w.Initialize(); err != nil {
 		t.Fatal(err)
 	}
@@ -69,36 +85,145 @@ func TestFurtherTrackOverEveryProtocol(t *testing.T) {
 		at, of := time.Duration(i)*40*time.Millisecond, i%len(smallUnits)
 		_ = w.WriteH264(small, at, at, smallUnits[of])
 		_ = w.WriteH264(large, at, at, largeUnits[of])
+		_ = w.WriteMPEG4Audio(stereo, at, []byte{0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c})
+		_ = w.WriteMPEG4Audio(mono, at, []byte{0x01, 0x18, 0x20, 0x07})
 	})
 	n.shows(t, media.H264)
-	if p := ffprobe(t, urls.Play.FLV+"&track=video1"); len(p.Streams) != 1 || p.Streams[0].Width != 320 || len(p.Packets) < 40 {
-		t.Errorf("%d packets of %+v", len(p.Packets), p.Streams)
+	await(t, "all tracks", func() bool { return len(n.hub.Stats()) >= 3 })
+
+	post := strings.Replace(urls.Play.ARTC, "artc://", "http://", 1)
+	over := map[string]func(t *testing.T, query string) (width, channels int, err error){
+		"FLV": func(t *testing.T, query string) (int, int, error) {
+			res, err := http.Get(urls.Play.FLV + query) //nolint:noctx // it is closed
+			if err != nil {
+				return 0, 0, err
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				return 0, 0, errors.New(res.Status)
+			}
+			return looks(flv.NewReader(res.Body).Next)
+		},
+		"WS-FLV": func(t *testing.T, query string) (int, int, error) {
+			ws, res, err := websocket.Dial(ctx, urls.Play.FLV+query, nil)
+			if err != nil {
+				if res != nil {
+					err = errors.New(res.Status)
+				}
+				return 0, 0, err
+			}
+			defer ws.CloseNow() //nolint:errcheck // only read from
+			return looks(flv.NewReader(websocket.NetConn(ctx, ws, websocket.MessageBinary)).Next)
+		},
+		"RTMP": func(t *testing.T, query string) (int, int, error) {
+			p, err := rtmp.Dialer{}.Play(ctx, urls.Play.RTMP+query)
+			if err != nil {
+				return 0, 0, err
+			}
+			defer p.Close() //nolint:errcheck // only read from
+			return looks(p.Next)
+		},
+		"SRT": func(t *testing.T, query string) (int, int, error) {
+			p, err := srt.Dialer{Resolve: anywhere}.Play(ctx, strings.Replace(urls.Play.SRT, ",m=request", strings.ReplaceAll(query, "&", "%26")+",m=request", 1))
+			if err != nil {
+				return 0, 0, err
+			}
+			defer p.Close() //nolint:errcheck // only read from
+			return looks(p.Next)
+		},
+		"HLS": func(t *testing.T, query string) (int, int, error) {
+			res, body := ask(t, http.MethodGet, urls.Play.HLS+"&format=fmp4"+query, "", "")
+			_, size, ok := strings.Cut(body, "RESOLUTION=")
+			if !ok {
+				return 0, 0, errors.New(res.Status)
+			}
+			width, err := strconv.Atoi(size[:strings.IndexByte(size, 'x')])
+			return width, 0, err
+		},
+		"WHEP": func(t *testing.T, query string) (int, int, error) {
+			return seenWidth(ctx, t, func(p *peer) error {
+				res, body := ask(t, http.MethodPost, urls.Play.WHEP+query, "application/sdp", p.offer(t, nil))
+				if res.StatusCode != http.StatusCreated {
+					return errors.New(res.Status)
+				}
+				p.accept(t, body)
+				return nil
+			})
+		},
+		"ARTC": func(t *testing.T, query string) (int, int, error) {
+			return seenWidth(ctx, t, func(p *peer) error {
+				b, err := json.Marshal(map[string]any{
+					"version": 2, "sdk_version": "0.0.1", "mode": "live",
+					"pull_streams": []any{map[string]any{"url": urls.Play.ARTC + query, "amsid": []string{"rts audio"}, "vmsid": []string{"rts video"}}},
+					"jsep":         map[string]string{"type": "offer", "sdp": p.offer(t, nil)},
+				})
+				if err != nil {
+					return err
+				}
+				res, body := ask(t, http.MethodPost, post, "", string(b))
+				var answer struct {
+					JSEP webrtc.SessionDescription `json:"jsep"`
+				}
+				if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.JSEP.SDP == "" {
+					return errors.New(res.Status)
+				}
+				p.accept(t, answer.JSEP.SDP)
+				return nil
+			})
+		},
 	}
-	for query, width := range map[string]int{"": 160, "&track=video0": 160, "&track=video1": 320} {
-		p, err := rtmp.Dialer{}.Play(ctx, urls.Play.RTMP+query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f, err := p.Next(); err != nil || f.Track.Width != width || !f.Key {
-			t.Errorf("%q over RTMP: %+v, %v", query, f, err)
-		}
-		_ = p.Close()
+	notFound := map[string]string{"RTMP": "NetStream.Play.StreamNotFound", "SRT": "1404"}
+	for proto, play := range over {
+		t.Run(proto, func(t *testing.T) {
+			for _, want := range []struct {
+				query           string
+				width, channels int
+			}{
+				{"", 160, 2},
+				{"&track=video0,audio0", 160, 2},
+				{"&track=video1", 320, 2},
+				{"&track=audio1", 160, 1},
+				{"&track=video1,audio1", 320, 1},
+				{"&track=audio1&track=video1", 320, 1},
+			} {
+				width, channels, err := play(t, want.query)
+				if err != nil || width != want.width || channels != 0 && channels != want.channels {
+					t.Errorf("%q: %d wide, %d channels, %v", want.query, width, channels, err)
+				}
+			}
+			for _, query := range []string{"&track=video2", "&track=video1,audio2", "&track=video2,audio1"} {
+				if _, _, err := play(t, query); err == nil || !strings.Contains(err.Error(), cmp.Or(notFound[proto], "404")) {
+					t.Errorf("%q: %v", query, err)
+				}
+			}
+		})
 	}
-	if res, body := ask(t, http.MethodGet, urls.Play.HLS+"&format=fmp4&track=video1", "", ""); !strings.Contains(body, "RESOLUTION=320x180") {
-		t.Errorf("%s\n%s", res.Status, body)
-	}
-	if got := seenWidth(ctx, t, urls.Play.WHEP+"&track=video1"); got != 320 {
-		t.Errorf("over WHEP it is %d wide", got)
-	}
-	for query, status := range map[string]int{"&track=video2": http.StatusNotFound, "&track=audio1": http.StatusNotFound, "&track=sub1": http.StatusBadRequest, "&track=video01": http.StatusBadRequest} {
-		if res, body := ask(t, http.MethodGet, urls.Play.FLV+query, "", ""); res.StatusCode != status {
+	for _, query := range []string{"&track=sub1", "&track=video01", "&track=video1,video2"} {
+		if res, body := ask(t, http.MethodGet, urls.Play.FLV+query, "", ""); res.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s %s", query, res.Status, body)
 		}
 	}
 }
 
-// seenWidth joins over WHEP and returns the width of the first picture that comes.
-func seenWidth(ctx context.Context, t *testing.T, url string) int {
+// looks reads until there have been pictures and sound, and says what they were like.
+func looks(next func() (*media.Frame, error)) (width, channels int, err error) {
+	for width == 0 || channels == 0 {
+		f, err := next()
+		if err != nil {
+			return width, channels, err
+		}
+		width, channels = max(width, f.Track.Width), max(channels, f.Track.Channels)
+	}
+	return width, channels, nil
+}
+
+// anywhere resolves addresses that are numbers.
+func anywhere(_ context.Context, addr string) (netip.AddrPort, error) {
+	return netip.ParseAddrPort(addr)
+}
+
+// seenWidth joins over WebRTC and returns the width of the first picture that comes.
+func seenWidth(ctx context.Context, t *testing.T, join func(p *peer) error) (width, channels int, err error) {
 	t.Helper()
 	p := newPeer(t, nil)
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
@@ -117,7 +242,9 @@ func seenWidth(ctx context.Context, t *testing.T, url string) int {
 			}
 		}
 	})
-	p.join(t, url)
+	if err := join(p); err != nil {
+		return 0, 0, err
+	}
 	a, around := rtp.NewAssembler(nil, nil), unwrapped{}
 	for {
 		select {
@@ -125,11 +252,11 @@ func seenWidth(ctx context.Context, t *testing.T, url string) int {
 			pk.Seq = around.place(pk.Seq)
 			for _, f := range a.Assemble(&pk) {
 				if s, err := h264.ParseSPS(f.Track.Params[0]); err == nil {
-					return s.Width
+					return s.Width, 0, nil
 				}
 			}
 		case <-ctx.Done():
-			t.Fatal("no picture came")
+			return 0, 0, errors.New("no picture came")
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/openapi"
+	"millrace/internal/pair"
 	"millrace/internal/relay"
 	"millrace/internal/rtc"
 	"millrace/internal/rtmp"
@@ -122,6 +123,7 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	n.hub.AddSupplier(transcode.NewSupplier(n.hub, transcode.Options{
 		FFmpeg: transcode.FindFFmpeg(), Metrics: transcode.NewMetrics(n.registry), Log: log,
 	}))
+	n.hub.AddSupplier(pair.NewSupplier(n.hub, log))
 	if err := n.openControl(); err != nil {
 		n.close()
 		return nil, err

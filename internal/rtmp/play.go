@@ -57,7 +57,7 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 	c.address = a
 	asked := func(key string) string { return catalog.Argument(a.arguments, key) }
 	w := feed.Wish{Request: catalog.Request{
-		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: asked("track"),
+		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: catalog.Tracks(a.arguments),
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,
 	}}
 	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || asked("audio") == "opus"

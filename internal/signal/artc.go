@@ -89,7 +89,7 @@ func (s *Server) artc(ctx context.Context, q *request, body string) (granted, er
 		return granted{}, err
 	}
 	q.Host, q.App, q.Stream, q.Path, q.AuthKey = o.target.Host, o.target.App, o.target.Stream, o.target.Path, o.target.AuthKey
-	q.Query = o.target.Query
+	q.Query, q.Track = o.target.Query, o.target.Track
 	if q.publish {
 		return s.publish(ctx, *q, o.offer, sdp.Ingest{})
 	}

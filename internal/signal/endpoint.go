@@ -26,7 +26,7 @@ func (s *Server) serveHTTPOffers(w http.ResponseWriter, r *http.Request, prefix 
 	}
 	q.Host, q.RemoteAddr, q.Referer = r.Host, r.RemoteAddr, r.Referer()
 	if !q.publish {
-		q.Track = catalog.Argument(r.URL.RawQuery, "track")
+		q.Track = catalog.Tracks(r.URL.RawQuery)
 	}
 	path := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
 	var err error

@@ -33,7 +33,7 @@ func parseURL(raw string) (catalog.Request, error) {
 		return q, errors.New("the URL names no host")
 	}
 	q.Host = rest[:slash]
-	q.AuthKey, q.Query, q.Track = catalog.Argument(query, "auth_key"), query, catalog.Argument(query, "track")
+	q.AuthKey, q.Query, q.Track = catalog.Argument(query, "auth_key"), query, catalog.Tracks(query)
 	return q, setPath(&q, rest[slash:])
 }
 

@@ -126,7 +126,7 @@ func (w *wish) locate(resource string) error {
 	w.query = query
 	w.authKey = catalog.Argument(query, "auth_key")
 	w.opus = catalog.Argument(query, "audio") == "opus"
-	w.track = catalog.Argument(query, "track")
+	w.track = catalog.Tracks(query)
 	return nil
 }
 
