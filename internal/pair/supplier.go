@@ -48,7 +48,7 @@ func (s *Supplier) Supply(ctx context.Context, n live.Name) error {
 	if err != nil {
 		return fmt.Errorf("pair %s: %w", n, err)
 	}
-	pub.OnKeyRequestOf(video)
+	// Publishers of several tracks speak RTMP, and cannot be asked for key frames.
 	pub.Describe(video.Description())
 	p := newPair(pub, video, audio)
 	err = p.run(ctx)

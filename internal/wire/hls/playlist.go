@@ -58,9 +58,10 @@ const (
 	// skipBoundary is the least that is permitted there.
 	skipBoundary = 6
 	// startBack is where players begin that do not take parts, in targets. RFC 8216
-	// section 4.3.5.2 wants three, which makes up to four of delay: a playlist is as
-	// much as a segment old. Blocking reloads, without which it would be close, say
-	// of each segment as soon as it is there.
+	// sections 4.3.5.2 and 6.3.3 would have three, which makes up to four of delay: a
+	// playlist is as much as a segment old. With segments of 2 s the delay is 4.7 to
+	// 5.3 s with two, and could not stay within 6 s with three. Blocking reloads,
+	// without which it would be close, say of each segment as soon as it is there.
 	startBack = 2
 	// partsListed is for how long before the end parts are listed (section 4.4.4.9).
 	partsListed = 3
