@@ -195,6 +195,7 @@ func (sh *shard) sendVideo(g *group, v *viewer) {
 	}
 	if v.queued() > room {
 		v.phase, v.video.jump = awaitKey, true
+		v.pace.late = sh.now
 		v.drop(reason.QueueFull, len(sh.cut.video))
 		return
 	}
@@ -202,7 +203,7 @@ func (sh *shard) sendVideo(g *group, v *viewer) {
 		return
 	}
 	if v.halfSecond {
-		v.announcePlayout(g, &sh.cut)
+		v.announcePlayout(g, &sh.cut, sh.now)
 	}
 	for _, s := range sh.cut.segments {
 		sh.sendSegment(v, s)

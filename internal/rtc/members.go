@@ -25,7 +25,7 @@ func (sh *shard) join(v *viewer, now int64) {
 		v.phase = audioOnly
 		return
 	}
-	v.video.setPlayout(v.wantedPlayout(g))
+	v.video.setPlayout(v.wantedPlayout(g, now))
 	sh.rewind(g, v, now)
 }
 

@@ -16,6 +16,7 @@ import (
 type pace struct {
 	waits bool  // it was made to wait for a key frame by its network
 	probe int64 // Unix ns of the last probe
+	late  int64 // Unix ns of when pictures last went out late, or not at all, for its network's sake; 0: never
 }
 
 const (
@@ -150,6 +151,9 @@ func (sh *shard) sendPiece(g *group, v *viewer, end, now int64) {
 		if pk == nil || !v.reads(pk) {
 			continue
 		}
+		if now-pk.Arrived > int64(thinAge) {
+			v.pace.late = now
+		}
 		if pk.Discardable && now-pk.Arrived > int64(thinAge) {
 			thin = true
 			v.drop(reason.Thinned, 1)
@@ -173,7 +177,7 @@ func (sh *shard) sendCut(g *group, v *viewer) {
 	c := &sh.cut
 	c.split()
 	if v.halfSecond {
-		v.announcePlayout(g, c)
+		v.announcePlayout(g, c, sh.now)
 	}
 	sh.out.limit = videoRuns
 	for _, s := range c.segments {
@@ -201,6 +205,7 @@ func (sh *shard) thin(g *group, v *viewer, now int64) bool {
 			return true // a key frame that has been begun is worth its time
 		}
 		if key > v.pos && key < g.cursor {
+			v.pace.late = now
 			v.drop(reason.Congested, v.pictures(v.pos, key))
 			v.pos, v.video.jump = key, true
 			return true
@@ -217,7 +222,7 @@ func (sh *shard) giveUp(g *group, v *viewer, n int) {
 	v.drop(reason.Congested, n)
 	v.pos = g.cursor
 	v.phase, v.video.jump = awaitKey, true
-	v.pace.waits = true
+	v.pace.waits, v.pace.late = true, sh.now
 }
 
 // aside says whether v reads, or is about to read, another layer than its group.

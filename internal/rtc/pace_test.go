@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"millrace/internal/live"
 	"millrace/internal/media"
 	"millrace/internal/reason"
@@ -398,7 +400,7 @@ func TestPaceTellsPlayout(t *testing.T) {
 		if d.v.choice.layer != 1 || d.v.video.playout != atOnce {
 			t.Fatalf("playout delay %06x, %+v", d.v.video.playout, d.v.detail(time.Now().UnixNano()))
 		}
-		d.sh.groups[d.v.packets].rhythm = rhythm{}
+		d.sh.groups[d.v.packets].rhythm, d.v.pace.late = rhythm{}, 0
 		d.run(500 * time.Millisecond)
 		if d.v.video.playout != playoutDelay(0, 100*time.Millisecond) {
 			t.Errorf("playout delay %06x", d.v.video.playout)
@@ -414,13 +416,53 @@ func TestPlayoutFollowsSpread(t *testing.T) {
 		{51 * time.Millisecond, 200 * time.Millisecond}, {101 * time.Millisecond, 400 * time.Millisecond},
 	} {
 		g := &group{rhythm: rhythm{newer: beat{began: 1, most: int64(c.spread)}}}
-		if got := (&viewer{halfSecond: true}).wantedPlayout(g); got != playoutDelay(0, c.want) {
+		if got := (&viewer{halfSecond: true}).wantedPlayout(g, 1e18); got != playoutDelay(0, c.want) {
 			t.Errorf("a spread of %s: %06x", c.spread, got)
 		}
-		if got := (&viewer{}).wantedPlayout(g); got != smoothly {
+		if got := (&viewer{}).wantedPlayout(g, 1e18); got != smoothly {
 			t.Errorf("not in half-second mode: %06x", got)
 		}
 	}
+}
+
+// While pictures come late, players are told to hold nothing back in half-second
+// mode, and for a minute after; then little, however uneven the source is.
+func TestPlayoutAfterNarrowLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.v.halfSecond = true
+		tap := tapOf(d.v)
+		only := func(when string, long time.Duration, value uint16) {
+			t.Helper()
+			tap.taken()
+			n := 0
+			for end := d.at + long; d.at < end; {
+				d.sh.groups[d.v.packets].rhythm = rhythm{newer: beat{began: 1, most: 1e18}} // as uneven as can be
+				d.run(20 * time.Millisecond)
+			}
+			for _, p := range tap.taken() {
+				if raw := p.GetExtension(d.v.video.format.Ext.PlayoutDelay); raw != nil {
+					var e rtp.PlayoutDelayExtension
+					if must(t, e.Unmarshal(raw)); e.MinDelay != 0 || e.MaxDelay != value {
+						t.Fatalf("%s players are told %+v, want %d", when, e, value)
+					}
+					n++
+				}
+			}
+			if n == 0 {
+				t.Errorf("%s players are told nothing", when)
+			}
+		}
+		d.run(time.Second)
+		only("before", 4*time.Second, 40)
+		d.r.rate = 1e6
+		d.run(3 * time.Second)
+		only("in it", 5*time.Second, 0)
+		d.r.rate = 5e6
+		only("after it", 10*time.Second, 0)
+		d.run(recovers)
+		only("later", 4*time.Second, 10)
+	})
 }
 
 // Where no feedback tells of loss, reports do.

@@ -79,21 +79,33 @@ func playoutDelay(least, most time.Duration) uint32 {
 // Where every millisecond counts, nothing while pictures come evenly, and
 // otherwise no more than their source strays: players go on for long with what
 // they held back once.
+//
+// Nothing, too, while pictures come late for the network's sake, and for a while
+// after. Chromium takes late ones for the beat of the stream, and for five seconds
+// shows those that are in time again up to a second late by it, whatever the bound
+// is, but where that is 0. Then it holds pictures back for as long as sound, to
+// which it remembers the network for a minute; what it has summed up by then leads
+// it to the bound at once.
 var (
 	atOnce   = playoutDelay(0, 0)
 	smoothly = playoutDelay(0, 400*time.Millisecond)
 )
 
-func (v *viewer) wantedPlayout(g *group) uint32 {
+// recovers is how long it takes a player to forget that pictures and sound came
+// late.
+const recovers = time.Minute
+
+func (v *viewer) wantedPlayout(g *group, now int64) uint32 {
+	past := now - v.pace.late
 	switch {
 	case !v.halfSecond:
 		return smoothly
-	case g.rhythm.even:
+	case g.rhythm.even, v.pace.late != 0 && past >= 0 && past < int64(recovers):
 		return atOnce
 	}
 	spread, _ := g.rhythm.stray()
 	for _, most := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
-		if time.Duration(spread) <= most/2 {
+		if time.Duration(spread) <= most/2 || v.pace.late != 0 {
 			return playoutDelay(0, most)
 		}
 	}
@@ -102,8 +114,8 @@ func (v *viewer) wantedPlayout(g *group) uint32 {
 
 // announcePlayout makes the first picture that the batch begins tell what has
 // changed since the last key frame.
-func (v *viewer) announcePlayout(g *group, c *cutter) {
-	t, want := v.video, v.wantedPlayout(g)
+func (v *viewer) announcePlayout(g *group, c *cutter, now int64) {
+	t, want := v.video, v.wantedPlayout(g, now)
 	if t.playout == want {
 		return
 	}
