@@ -214,6 +214,13 @@ func TestStirredAtAnyTime(t *testing.T) {
 	c.write("d")
 	c.read(1)
 	c.want("d")
+
+	c.conn = &timedConn{Conn: c.socket} // one without batches
+	must(t, c.socket.SetReadDeadline(time.Time{}))
+	c.conn.stir()
+	c.write("e")
+	c.read(1)
+	c.want("e")
 }
 
 // Whoever reads one of the streams of a publisher wants all of it at once.

@@ -18,6 +18,7 @@ type timedConn struct {
 	due         time.Time     // of the read that goes on; 0: there is none, or SetReadDeadline was called
 	armed       time.Time     // the deadline that is set, if it is ours
 	batches     *batches      // nil: what comes is read at once
+	stirs       atomic.Bool   // there are batches
 	interrupted atomic.Bool
 }
 
@@ -32,9 +33,12 @@ func (t *timedConn) until(at time.Time) {
 func (t *timedConn) idle(d time.Duration) { t.limit, t.due, t.armed = d, time.Time{}, time.Time{} }
 
 // batch makes reads wait for more than the next bytes while unread, which is
-// called by who reads, says that nothing is urgent. stir says that this may have
-// changed. idle was called before.
-func (t *timedConn) batch(unread func() bool) { t.batches = newBatches(t.Conn, unread) }
+// called by who reads, says that nothing is urgent; stir says that this may have
+// changed. Behind TLS all stays as it is. idle was called before.
+func (t *timedConn) batch(unread func() bool) {
+	t.batches = newBatches(t.Conn, unread)
+	t.stirs.Store(t.batches != nil)
+}
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
@@ -51,7 +55,11 @@ func (t *timedConn) release() { t.interrupted.Store(false) }
 
 // stir ends the waiting for a batch, at whatever moment it is called. Any
 // goroutine may call it.
-func (t *timedConn) stir() { _ = t.SetReadDeadline(past) }
+func (t *timedConn) stir() {
+	if t.stirs.Load() {
+		_ = t.SetReadDeadline(past)
+	}
+}
 
 func (t *timedConn) Read(b []byte) (int, error) {
 	if t.limit > 0 {
