@@ -51,7 +51,7 @@ func (m *meter) since(now int64) Rate {
 func (m *meter) now(now int64) Rate {
 	passed := time.Duration(now - m.began)
 	switch {
-	case m.began == 0 || passed <= 0:
+	case m.began == 0:
 		return Rate{}
 	case passed >= rateWindow:
 		return m.since(now)

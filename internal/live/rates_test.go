@@ -45,6 +45,25 @@ func TestRatesOfFrames(t *testing.T) {
 	})
 }
 
+// Rates are those of what is read some at a time, too.
+func TestRatesOfBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := publishTracks(t, newTestHub(t, Options{}), testName)
+		const batch, apart = 60 * time.Millisecond, 40 * time.Millisecond
+		at := time.Duration(0)
+		for passed := batch; passed <= 10*time.Second; passed += batch {
+			pass(batch)
+			for ; at <= passed; at += apart {
+				write(t, p, picture(at, true))
+			}
+			if passed > 3*time.Second {
+				video, _ := p.Rates()
+				wantRate(t, passed.String(), video, 25, 500_000)
+			}
+		}
+	})
+}
+
 // Of packets each access unit counts once, whatever its packets' order is, and
 // only the best layer does.
 func TestRatesOfPackets(t *testing.T) {

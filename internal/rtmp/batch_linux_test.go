@@ -251,3 +251,26 @@ func TestUnread(t *testing.T) {
 		r.Close()
 	}
 }
+
+// However often pictures come, some batch finds one that has just come: capture
+// times are told by the promptest.
+func TestBatchesWander(t *testing.T) {
+	for _, period := range []time.Duration{time.Second / 60, 20 * time.Millisecond, time.Second / 30, 40 * time.Millisecond, 60 * time.Millisecond} {
+		for phase := time.Duration(0); phase < period; phase += time.Millisecond {
+			s := &batches{every: batchTime}
+			began := time.Now()
+			at, least := began, time.Hour
+			for at.Sub(began) < 3*time.Second {
+				next := s.next(at)
+				if d := next.Sub(at); d <= 0 || d > batchTime {
+					t.Fatalf("a batch is %v after the one before", d)
+				}
+				at = next
+				least = min(least, (at.Sub(began)+phase)%period)
+			}
+			if least > batchGrid {
+				t.Errorf("one picture in %v, %v off: none is found before it is %v old", period, phase, least)
+			}
+		}
+	}
+}
