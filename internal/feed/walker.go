@@ -22,8 +22,13 @@ type walker struct {
 	mu      sync.Mutex // held during a walk
 	viewers []*Viewer
 	ended   bool
-	share   share
+	shares  []*share // of which the first so many are of this walk
+	made    int
 }
+
+// maxShares is how many shares a walk keeps: viewers that are with a walker have all
+// there was, and differ in what they want alone.
+const maxShares = 8
 
 // share is what the viewers at one place are sent next.
 type share struct {
@@ -89,15 +94,15 @@ func (w *walker) walk(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	kept := w.viewers[:0]
-	w.share.framing = nil
+	var s *share
 	for i, v := range w.viewers {
 		if i%walkFor == walkFor-1 {
 			runtime.Gosched() // a walk over hundreds takes milliseconds
 		}
-		if v.cursor.place != w.share.from || v.conn.framing != w.share.framing {
-			w.share.prepare(v, now)
+		if s == nil || !s.isFor(v) {
+			s = w.shareFor(v, now)
 		}
-		if w.share.fine && v.offer(&w.share) {
+		if s.fine && v.offer(s) {
 			kept = append(kept, v)
 		} else {
 			v.wake <- struct{}{} // it has room: nobody else fills it
@@ -105,8 +110,31 @@ func (w *walker) walk(now time.Time) {
 	}
 	clear(w.viewers[len(kept):])
 	w.viewers = kept
-	w.share.bytes, w.share.framing = nil, nil
+	for _, s := range w.shares[:w.made] {
+		s.bytes, s.framing = nil, nil
+	}
+	w.made = 0
 }
+
+// shareFor returns what v is sent next, which is made once a walk for all who are
+// sent the same.
+func (w *walker) shareFor(v *Viewer, now time.Time) *share {
+	for _, s := range w.shares[:w.made] {
+		if s.isFor(v) {
+			return s
+		}
+	}
+	at := min(w.made, maxShares-1)
+	if at == len(w.shares) {
+		w.shares = append(w.shares, &share{})
+	}
+	w.made = at + 1
+	w.shares[at].prepare(v, now)
+	return w.shares[at]
+}
+
+// isFor says whether v is sent s.
+func (s *share) isFor(v *Viewer) bool { return v.cursor.place == s.from && v.conn.framing == s.framing }
 
 // prepare makes s what v, and all at the same place, are sent next.
 func (s *share) prepare(v *Viewer, now time.Time) {
