@@ -43,6 +43,11 @@ func TestOpusIsConverted(t *testing.T) {
 				defer close(played)
 				played <- probe(t, s.web.URL+"/live/demo.m3u8?"+query)
 			}()
+			// The reading ends with the test.
+			t.Cleanup(func() {
+				for range played {
+				}
+			})
 			s.await(t, func() bool { return s.count(t, "millrace_hls_viewers", nil) == 2 })
 			name := demo
 			if codec == "aac" {

@@ -143,7 +143,7 @@ func TestRequestReachesAdmissionRaw(t *testing.T) {
 	q.RemoteAddr = ""
 	want := catalog.Request{
 		Protocol: catalog.FLV, Host: strings.TrimPrefix(s.web.URL, "http://"), App: "live", Stream: "demo",
-		Path: "/li%76e/d%65mo.flv", AuthKey: "1%2D0-0-y+z",
+		Path: "/li%76e/d%65mo.flv", AuthKey: "1-0-0-y+z", // the argument as it is meant, its plus sign kept
 	}
 	if q != want {
 		t.Errorf("asked for %+v, want %+v", q, want)
