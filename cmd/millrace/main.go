@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,7 @@ func run(args []string, out, errs io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "millrace: %v\n", err)
+		fmt.Fprintf(errs, "millrace: %v\n%s --help says what there is.\n", err, commandOf(err))
 		return 2
 	}
 	if err := command.Run(streams{out, errs}); err != nil {
@@ -58,4 +59,13 @@ func run(args []string, out, errs io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// commandOf is the command whose line cannot be used, as far as it is one.
+func commandOf(err error) string {
+	var bad *kong.ParseError
+	if errors.As(err, &bad) && bad.Context.Selected() != nil {
+		return bad.Context.Selected().FullPath()
+	}
+	return "millrace"
 }

@@ -54,6 +54,10 @@ func TestCommandLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty, data := t.TempDir(), installation(t)
+	nothing := filepath.Join(t.TempDir(), "nothing.yaml")
+	if err := os.WriteFile(nothing, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const vector = "rtmp://h/app/stream?auth_key=1740562218-0-0-7006cb10290acc11daa7f717b7a4f875\n"
 	for _, c := range []struct {
 		args   string
@@ -66,12 +70,14 @@ func TestCommandLines(t *testing.T) {
 		{"serve --help", 0, `--http-addr=":8080"`, ""},
 		{"version", 0, "millrace ", ""},
 		{"frobnicate", 2, "", "unexpected argument frobnicate"},
-		{"serve --frobnicate", 2, "", "unknown flag --frobnicate"},
+		{"serve --frobnicate", 2, "", "unknown flag --frobnicate\nmillrace serve --help"},
+		{"sign", 2, "", "millrace sign --help"},
+		{"catalog import " + nothing, 1, "", "the file is empty"},
 		{"serve --http-addr 8080", 1, "", `http-addr: "8080" has no port`},
 		{"serve --log-level loud", 2, "", "loud"},
 		{"serve --config " + bad, 2, "", "2 | http-adr: :80"},
 		{"serve --config " + empty + "/none.yaml", 2, "", "no such file"},
-		{"serve --data-dir " + bad, 1, "", "make data directory"},
+		{"serve --data-dir " + bad, 1, "", "--data-dir wants a directory"},
 
 		{"sign rtmp://h/app/stream --key testkey0123 --at 1740562218", 0, vector, ""},
 		{"sign rtmp://h/app/stream --key testkey0123 --at 2025-02-26T09:30:18Z", 0, vector, ""},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -53,10 +54,14 @@ func (doc Document) YAML() ([]byte, error) {
 // that is not valid.
 func ParseYAML(src []byte) (Document, error) {
 	var doc Document
-	if err := DecodeYAML(src, &doc); err != nil {
+	err := DecodeYAML(src, &doc)
+	if errors.Is(err, io.EOF) {
+		return Document{}, errors.New("read catalog: the file is empty, which no catalog is")
+	}
+	if err != nil {
 		return Document{}, fmt.Errorf("read catalog: %w", err)
 	}
-	_, err := doc.Snapshot()
+	_, err = doc.Snapshot()
 	return doc, err
 }
 

@@ -7,6 +7,9 @@ var (
 	ErrExists = errors.New("exists already")
 	ErrQuota  = errors.New("quota exceeded")
 	ErrInUse  = errors.New("in use")
+	// ErrStore says that the store has failed. The change may yet have been made, or
+	// be made when the store opens again.
+	ErrStore = errors.New("the store has failed")
 )
 
 // Invalid is a value that the catalog does not take.

@@ -90,6 +90,9 @@ func (c *Catalog) put(ctx context.Context, g *group) error {
 	if errors.Is(err, ErrConflict) && n == 1 && writes[0].Revision == 0 {
 		return fmt.Errorf("%s: %w", strings.Replace(writes[0].Key, "/", " ", 1), ErrExists)
 	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: %w", ErrStore, err)
+	}
 	if err != nil {
 		return fmt.Errorf("change catalog: %w", err)
 	}

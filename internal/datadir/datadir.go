@@ -15,17 +15,21 @@ type Dir struct{ path string }
 // be made in it.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+		return nil, unusable("make", err)
 	}
 	probe, err := os.CreateTemp(path, ".probe-*")
 	if err != nil {
-		return nil, fmt.Errorf("write to data directory: %w", err)
+		return nil, unusable("write to", err)
 	}
 	err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	if err != nil {
-		return nil, fmt.Errorf("write to data directory: %w", err)
+		return nil, unusable("write to", err)
 	}
 	return &Dir{path}, nil
+}
+
+func unusable(what string, err error) error {
+	return fmt.Errorf("%s data directory: %w: --data-dir wants a directory that this user may write to, on a disk with room", what, err)
 }
 
 // Path is the directory's name.

@@ -19,12 +19,15 @@ const (
 // AdminToken returns the secret that opens the admin port. The first call ever
 // makes it at random; an operator may put another one into the file.
 func (d *Dir) AdminToken() (string, error) {
-	err := d.write(tokenFile, []byte(rand.Text()+"\n"), false)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
 	path := filepath.Join(d.path, tokenFile)
 	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = d.write(tokenFile, []byte(rand.Text()+"\n"), false)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+		src, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return "", fmt.Errorf("read admin token: %w", err)
 	}

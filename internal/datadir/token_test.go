@@ -31,3 +31,28 @@ func TestAdminTokenIsMadeOnceAndKeptSecret(t *testing.T) {
 		t.Fatalf("a short token: %v", err)
 	}
 }
+
+// Where there is a token nothing is written: a full disk keeps no node from its
+// start.
+func TestTokenIsReadAlone(t *testing.T) {
+	path := t.TempDir()
+	dir, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := dir.AdminToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := dir.AdminToken()
+	if err != nil || again != first {
+		t.Fatalf("%q, then %q, %v", first, again, err)
+	}
+	if after, err := os.Stat(path); err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("files were made in the directory: %v", err)
+	}
+}

@@ -95,7 +95,9 @@ func plain(flag, addr string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("--%s: port taken: another program, or another millrace, listens on %s", flag, addr)
+		return fmt.Errorf("--%s: port taken: another program, or another millrace, listens on %s: stop it, or give another address", flag, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("--%s: %s is no address of this machine", flag, addr)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("--%s: not allowed to listen on %s: ports below 1024 need more rights", flag, addr)
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -91,7 +92,11 @@ func start(cfg config.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	var taken *datadir.Taken
 	all, err := dir.Catalog(context.Background(), catalog.Options{Adjust: adjust(cfg), Quota: cfg.DomainQuota, AuditBytes: int64(cfg.AuditMiB) << 20, Now: time.Now, Log: log})
+	if errors.As(err, &taken) {
+		return nil, fmt.Errorf("%w: stop that one, or give this one a directory of its own with --data-dir", err)
+	}
 	if err != nil {
 		return nil, err
 	}

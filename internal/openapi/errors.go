@@ -86,6 +86,9 @@ func explain(err error) *Error {
 	if e := usual(err); e != nil {
 		return e
 	}
+	if errors.Is(err, catalog.ErrStore) {
+		return &Error{http.StatusServiceUnavailable, "ServiceUnavailable", "The catalog cannot be written now, perhaps for want of room on the disk. The change may yet have been made."}
+	}
 	return &Error{http.StatusInternalServerError, "InternalError", "The request processing has failed due to some unknown error."}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -134,7 +135,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e := explain(err)
-	if e.Status == http.StatusInternalServerError {
+	if e.Status == http.StatusInternalServerError || errors.Is(err, catalog.ErrStore) {
 		s.log.ErrorContext(r.Context(), "api", "action", quote(name), "key", by, "request", id, "err", err)
 	} else {
 		s.log.InfoContext(r.Context(), "api refused", "action", quote(name), "key", by, "peer", r.RemoteAddr, "request", id, "code", e.Code)

@@ -44,6 +44,7 @@ type world struct {
 	hub     *live.Hub
 	room    *control.Room
 	stored  *failing // nonces
+	entries *failing // of the catalog
 	// deliveries are the callbacks there were.
 	deliveries []callback.Delivery
 	now        time.Time
@@ -56,7 +57,8 @@ func begin(t testing.TB) *world {
 	clock := func() time.Time { return w.now }
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	w.catalog, err = catalog.Open(t.Context(), mem.New(), catalog.Options{Now: clock, Log: log})
+	w.entries = &failing{Store: mem.New()}
+	w.catalog, err = catalog.Open(t.Context(), w.entries, catalog.Options{Now: clock, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,6 +302,9 @@ func TestNoncesSurvive(t *testing.T) {
 	stop := w.v1(k, http.MethodPost, "StopLiveDomain", "DomainName", "a.test")
 	w.want(t, stop, 503, "ServiceUnavailable", "nothing was changed")
 	w.stored.full.Store(false)
+	w.entries.full.Store(true)
+	w.want(t, w.v1(k, http.MethodPost, "StopLiveDomain", "DomainName", "a.test"), 503, "ServiceUnavailable", "may yet have been made")
+	w.entries.full.Store(false)
 	if d := w.catalog.Snapshot().Domain("a.test"); d.Status != catalog.Online {
 		t.Errorf("the domain is %s", d.Status)
 	}

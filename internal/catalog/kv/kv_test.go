@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"testing"
 
 	"millrace/internal/catalog"
@@ -32,13 +33,22 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// A write, and a change: an entry with that of the audit log.
 func BenchmarkPut(b *testing.B) {
-	_, s := open(b, b.TempDir())
-	i := 0
-	for b.Loop() {
-		i++
-		if _, err := s.Put(context.Background(), catalog.Write{Key: fmt.Sprintf("domain/d%d.test", i), Value: make([]byte, 500)}); err != nil {
-			b.Fatal(err)
-		}
+	for _, n := range []int{1, 2} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			_, s := open(b, b.TempDir())
+			i := 0
+			for b.Loop() {
+				var all []catalog.Write
+				for range n {
+					i++
+					all = append(all, catalog.Write{Key: fmt.Sprintf("domain/d%d.test", i), Value: make([]byte, 500)})
+				}
+				if _, err := s.Put(context.Background(), all...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -19,8 +19,9 @@ import (
 const pace = 500
 
 // Put implements catalog.Store. A single write is one message, synced once.
-// Several are an atomic batch of NATS: it stages them, commits them with one
-// sync, and completes at its next start what it was killed in.
+// Several are an atomic batch of NATS, which completes at its next start what it
+// was killed in. It stages each batch in a store of its own, with some ten syncs
+// and files: that costs some fifty times a single write, however many there are.
 func (s *Store) Put(ctx context.Context, writes ...catalog.Write) (uint64, error) {
 	if len(writes) == 0 {
 		return 0, errors.New("write nothing")

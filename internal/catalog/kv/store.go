@@ -106,9 +106,14 @@ func translate(err error) error {
 		return catalog.ErrNotFound
 	case errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == wrongLastSequence):
 		return catalog.ErrConflict
+	case errors.As(err, &api) && api.ErrorCode == insufficientResources:
+		return fmt.Errorf("there is no room on the disk: %w", err)
 	}
 	return err
 }
+
+// insufficientResources is what NATS says where there is less room than it wants.
+const insufficientResources = 10023
 
 // wrongLastSequence is what NATS says where another write of the entry is just
 // being made.
