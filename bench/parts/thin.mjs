@@ -106,7 +106,7 @@ Chromium publishes 640x360 of noise by WHIP, at most ${best / 1e6} Mbit/s, with 
 WHEP through a UDP relay that lets ${wide / 1e6} Mbit/s through, ${narrow / 1e6} Mbit/s for ${thin / 1000} s, and ${wide / 1e6} Mbit/s again; ${queue / 1000} KB wait before it, what finds no room is lost,
 and 10 ms are added each way. Half-second mode. The picture counts as frozen while none comes for more than ${freeze} ms, from the drop to ${after / 1000} s after its end.
 Delays are from barcode to barcode, and back where the median of each half second is. From the first picture that its network makes late until a minute
-after the last, the viewer is told to hold none back; sound may come after them in that time.
+after the last, the viewer is told to hold none of the best layer back; sound may come after them in that time.
 
 ${table(['layer', 'delay before, p50 ms', 'from 2 s on in it, p50 / p95 ms', 'at the end, p50 / p95 ms', 'held by the player before / at the end, ms', 'frozen s', 'longest ms', 'pictures', 'heights in it', 'found no room', 'published, Mbit/s', 'frozen before, ms'],
   rows.map(([name, r]) => [name, r.before.toFixed(0), r.narrow, r.last, r.held.map((h) => h.toFixed(0)).join(' / '), (r.frozen / 1000).toFixed(1), r.longest, r.pictures, r.heights, r.full,

@@ -400,7 +400,7 @@ func TestPaceTellsPlayout(t *testing.T) {
 		if d.v.choice.layer != 1 || d.v.video.playout != atOnce {
 			t.Fatalf("playout delay %06x, %+v", d.v.video.playout, d.v.detail(time.Now().UnixNano()))
 		}
-		d.sh.groups[d.v.packets].rhythm, d.v.pace.late = rhythm{}, 0
+		d.sh.groups[d.v.packets].rhythm = rhythm{}
 		d.run(500 * time.Millisecond)
 		if d.v.video.playout != playoutDelay(0, 100*time.Millisecond) {
 			t.Errorf("playout delay %06x", d.v.video.playout)

@@ -81,7 +81,7 @@ func playoutDelay(least, most time.Duration) uint32 {
 // they held back once.
 //
 // Nothing, too, while pictures come late for the network's sake, and for a while
-// after. Chromium takes late ones for the beat of the stream, and for five seconds
+// after; a smaller layer comes in time, and is smoothed. Chromium takes late ones for the beat of the stream, and for five seconds
 // shows those that are in time again up to a second late by it, whatever the bound
 // is, but where that is 0. Then it holds pictures back for as long as sound, to
 // which it remembers the network for a minute; what it has summed up by then leads
@@ -100,7 +100,7 @@ func (v *viewer) wantedPlayout(g *group, now int64) uint32 {
 	switch {
 	case !v.halfSecond:
 		return smoothly
-	case g.rhythm.even, v.pace.late != 0 && past >= 0 && past < int64(recovers):
+	case g.rhythm.even, v.pace.late != 0 && past >= 0 && past < int64(recovers) && !v.aside():
 		return atOnce
 	}
 	spread, _ := g.rhythm.stray()
