@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"millrace/internal/reason"
 	"millrace/internal/wire/sdp"
 )
+
+var via = flag.String("via", "", "an IPv4 address of another interface, which BenchmarkTurn sends to instead of to sockets on loopback")
 
 // crowd is a bench with n viewers at the live edge, and a batch in its log that
 // replay forwards as often as wanted: a picture of 9.5 KB and two sounds.
@@ -36,7 +39,11 @@ func newCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionPro
 // deafCrowd is newCrowd without anybody who reads what is sent.
 func deafCrowd(b testing.TB, n int, method SendMethod, profile srtp.ProtectionProfile) *crowd {
 	b.Helper()
-	c := &crowd{bench: newBench(b, method)}
+	addr := "127.0.0.1:0"
+	if *via != "" {
+		addr = "0.0.0.0:0"
+	}
+	c := &crowd{bench: newBenchAt(b, method, addr)}
 	c.now = time.Now().Add(time.Hour) // never stale
 	c.write(0, true, 30_000)
 	sel := videoOnly()

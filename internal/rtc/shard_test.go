@@ -30,7 +30,13 @@ type bench struct {
 
 func newBench(t testing.TB, method SendMethod) *bench {
 	t.Helper()
-	sockets, err := listenSockets("127.0.0.1:0", 1, method)
+	return newBenchAt(t, method, "127.0.0.1:0")
+}
+
+// newBenchAt is newBench with a shard that sends from another address.
+func newBenchAt(t testing.TB, method SendMethod, addr string) *bench {
+	t.Helper()
+	sockets, err := listenSockets(addr, 1, method)
 	must(t, err)
 	t.Cleanup(func() { _ = sockets[0].conn.Close() })
 	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
