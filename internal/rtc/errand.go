@@ -19,8 +19,12 @@ import (
 // has. What is to be read is fetched on a goroutine, since a conversion takes
 // time to start; going over is the shard's (move.go).
 
-// errandPatience bounds the wait for a variant.
-const errandPatience = 10 * time.Second
+const (
+	// errandPatience bounds the wait for a variant.
+	errandPatience = live.StartWait
+	// errandAgain is the time from an errand that brought nothing to the next.
+	errandAgain = 5 * time.Second
+)
 
 // errand fetches readers of one variant for viewers of one group. The shard's but
 // for readers, which are handed over by cmdMove.
@@ -61,8 +65,9 @@ func (v *viewer) variantFor(audio *media.Track) (variant string, ok bool) {
 	return "", false
 }
 
-// suit looks whether the sound of a group's stream has become another.
-func (sh *shard) suit(g *group) {
+// suit looks whether the sound of a group's stream has become another, and sends
+// once more for those who got nothing.
+func (sh *shard) suit(g *group, now int64) {
 	if len(g.viewers) == 0 {
 		return
 	}
@@ -75,10 +80,18 @@ func (sh *shard) suit(g *group) {
 			sh.understand(v, audio)
 		}
 	}
-	if source != g.source {
-		g.source = source
+	past := now - g.inVain
+	if source != g.source || g.inVain != 0 && (past < 0 || past >= int64(errandAgain)) {
+		g.source, g.inVain = source, 0
 		sh.fetch(g.viewers, source)
 	}
+}
+
+// inVain notes that v has got nothing to go over to. It is sent for again, as are
+// the others of its group that hear nothing then.
+func (sh *shard) inVain(v *viewer, now int64) {
+	v.errand = nil
+	sh.groups[v.packets].inVain = now
 }
 
 // understand lets v go if it was told of other sound of the same codec, and what
@@ -169,7 +182,7 @@ func (sh *shard) brought(e *errand, now int64) {
 				r.Close()
 			}
 		case r == nil:
-			v.errand = nil
+			sh.inVain(v, now)
 		default:
 			sh.moves = append(sh.moves, move{viewer: v, reader: r, until: now + int64(movePatience)})
 		}

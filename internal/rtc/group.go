@@ -20,6 +20,7 @@ type group struct {
 	// audio and source are the sound of the stream, and of what that is made of, that
 	// the viewers were looked at for.
 	audio, source *media.Track
+	inVain        int64 // Unix ns of when what a viewer was to go over to could last not be had; 0: never
 	missed        int64 // number of a picture packet that the log lacks and a viewer asked for, or nothing
 	offset        int64 // capture clock: Unix ns of stream time 0; 0: not known
 	followed      int64 // Unix ns of when offset last moved

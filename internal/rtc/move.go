@@ -65,6 +65,13 @@ const (
 // move makes a viewer go over if it can. It reports whether that is settled.
 func (sh *shard) move(m move, now int64) bool {
 	v, to := m.viewer, m.reader.Packets()
+	select {
+	case <-m.reader.Ended(): // there it would end with it
+		m.reader.Close()
+		sh.inVain(v, now)
+		return true
+	default:
+	}
 	_, audio := m.reader.SourceTracks()
 	if variant, ok := v.variantFor(audio); !ok || variant != m.reader.Name().Variant {
 		m.reader.Close() // the stream has gone on to yet another

@@ -251,7 +251,7 @@ func TestOtherAAC(t *testing.T) {
 		gone  bool
 	}{{testAAC, false}, {&same, false}, {testOpus, false}, {&other, true}} {
 		b.src.p.Announce(testVideo, c.track)
-		b.sh.suit(g)
+		b.sh.suit(g, b.now.UnixNano())
 		if got := viewers[sdp.FramingLATM].session.gone.Load(); got != c.gone || viewers[sdp.FramingADTS].session.gone.Load() {
 			t.Fatalf("%+v: gone %v", c.track, got)
 		}

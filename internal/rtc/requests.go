@@ -100,7 +100,7 @@ func (sh *shard) report() {
 	for _, g := range sh.groups {
 		sh.look(g, now)
 		sh.askAgain(g, now)
-		sh.suit(g)
+		sh.suit(g, now)
 		for i := sh.turn; i < len(g.viewers); i += reportTurns {
 			v := g.viewers[i]
 			v.repairs.stream = g.meter.rate / 8
