@@ -54,9 +54,13 @@ func newBatches(c net.Conn, unread func() bool) *batches {
 }
 
 // read reads what has come by the time of the next batch. It reads nothing, and
-// fails not, when somebody wants the bytes at once.
+// does not fail, when somebody wants the bytes at once.
 func (s *batches) read(t *timedConn, b []byte) (int, error) {
 	for s.unread() {
+		// The read below heeds no deadline, and may find bytes for ever.
+		if t.interrupted.Load() {
+			return 0, os.ErrDeadlineExceeded
+		}
 		if !s.full {
 			s.mark(batchMark)
 			if err := t.arm(earlier(s.next(time.Now()), t.due)); err != nil {

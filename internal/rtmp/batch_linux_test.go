@@ -165,6 +165,21 @@ func TestBatchLargerThanTheBuffer(t *testing.T) {
 	c.want(io.EOF.Error())
 }
 
+// A connection ends even while there is always more to read.
+func TestFloodIsInterrupted(t *testing.T) {
+	c := newCalm(t, time.Millisecond)
+	c.write("abcd")
+	c.holds(4)
+	c.read(2)
+	c.want("ab")
+	c.conn.interrupt()
+	c.read(2)
+	c.want("late")
+	c.conn.release()
+	c.read(2)
+	c.want("cd")
+}
+
 func TestSilenceHasItsBoundInBatches(t *testing.T) {
 	for _, every := range []time.Duration{time.Millisecond, time.Hour} {
 		c := newCalm(t, every)

@@ -15,7 +15,7 @@ const writeTimeout = 5 * time.Second
 type timedConn struct {
 	net.Conn
 	limit       time.Duration // per read; 0: due holds for all
-	due         time.Time     // of the read that goes on; 0: there is none, or SetReadDeadline was called
+	due         time.Time     // of the read that goes on; 0: it has all the time
 	armed       time.Time     // the deadline that is set, if it is ours
 	batches     *batches      // nil: what comes is read at once
 	stirs       atomic.Bool   // there are batches
