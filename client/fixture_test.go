@@ -220,7 +220,7 @@ func paced(ctx context.Context, length time.Duration, units []AccessUnit, write 
 				timer.Stop()
 				return nil
 			}
-			u.Capture = time.Now()
+			u.Capture = began.Add(u.PTS)
 			if err := write(u); err != nil {
 				return err
 			}
@@ -279,6 +279,9 @@ func play(t testing.TB, url string, o PlayOptions) *Player {
 	if o.Reconnect == (Reconnect{}) {
 		o.Reconnect = eventually.Reconnect
 	}
+	if o.Timeout == 0 {
+		o.Timeout = patience
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p, err := Play(ctx, url, o)
@@ -289,6 +292,9 @@ func play(t testing.TB, url string, o PlayOptions) *Player {
 
 func publish(t testing.TB, url string, o PublishOptions) *Publisher {
 	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = patience
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p, err := Publish(ctx, url, o)
@@ -306,6 +312,21 @@ func next(t testing.TB, p *Player) AccessUnit {
 		t.Fatalf("%v: %+v", err, p.Stats())
 	}
 	return u
+}
+
+// await waits until something is so.
+func await(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	limit := time.After(patience)
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for !so() {
+		select {
+		case <-poll.C:
+		case <-limit:
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
 }
 
 // name is a stream's for one test.
