@@ -72,7 +72,11 @@ func (sh *shard) move(m move, now int64) bool {
 		return true
 	default:
 	}
-	_, audio := m.reader.SourceTracks()
+	source := m.reader
+	if own := v.session.reader(); own.Name().Variant == "" { // what a variant is made of is known only while it is made
+		source = own
+	}
+	_, audio := source.SourceTracks()
 	if variant, ok := v.variantFor(audio); !ok || variant != m.reader.Name().Variant {
 		m.reader.Close() // the stream has gone on to yet another
 		v.errand = nil
@@ -213,8 +217,12 @@ func (sh *shard) seeOn(g *group, v *viewer, how entry, pos, now int64) {
 		v.wait(v.video.format.Codec, 0)
 		v.session.reader().RequestKey()
 	case asBefore:
+		was := v.phase
 		v.phase, v.pos, v.last, v.budget = catchUp, pos, now, burstBytes
-		if pos == g.cursor {
+		switch {
+		case was == paced: // its network takes no more than before
+			v.phase, v.budget = paced, pieceLeast
+		case pos == g.cursor:
 			v.phase = liveEdge
 			return
 		}

@@ -264,3 +264,48 @@ func TestOtherAAC(t *testing.T) {
 	}
 	b.sh.server.running.Wait()
 }
+
+// A viewer whose network takes less than the stream goes on at its pace in the log
+// that it goes over to.
+func TestMoveKeepsPace(t *testing.T) {
+	b := newPacketBench(t, true)
+	source, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer source.Close()
+	made, err := b.hub.Publish(opusOf(testName), "test", "")
+	must(t, err)
+	made.MadeOf(source)
+	made.Announce(testVideo, testOpus)
+	b.src.write(b.src.picture(0, true, 3000, b.now)...)
+	v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
+	b.sh.join(v, b.now.UnixNano())
+	b.turn(0)
+	b.src.p.Announce(testVideo, testAAC)
+	v.link.rate = 1e6
+	v.phase, v.pos, v.last = paced, b.sh.groups[v.packets].cursor, b.now.UnixNano()
+	b.sh.chases(v)
+	const pictures, size = 5, 10_000
+	for i := range pictures {
+		b.src.write(b.src.picture(time.Duration(i+1)*ms, false, size, b.now)...)
+	}
+	for range pictures + 1 {
+		f, err := source.Next(t.Context())
+		must(t, err)
+		own := *f
+		must(t, made.Write(&own))
+	}
+	r, err := v.session.reader().Variant(t.Context(), live.VariantOpus)
+	must(t, err)
+	r.Packets()
+	sent := v.totals.bytes
+	b.sh.moves = append(b.sh.moves, move{v, r, b.now.Add(movePatience).UnixNano()})
+	b.sh.moveOn(b.now.UnixNano())
+	b.turn(10 * ms)
+	if v.phase != paced || v.session.reader() != r {
+		t.Fatalf("phase %d of %q", v.phase, v.session.reader().Name())
+	}
+	if got := v.totals.bytes - sent; got == 0 || got > 3*pieceLeast {
+		t.Fatalf("%d bytes leave at once", got)
+	}
+	b.sh.leave(v, reason.Kicked)
+}
