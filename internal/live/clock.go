@@ -6,25 +6,24 @@ import (
 	"millrace/internal/media"
 )
 
-// A capture clock for sources that bring none: capture time runs with the
-// source's own timestamps, at the offset of the promptest frame seen lately.
-// What other frames arrive later than that is delay on their way. Presentation
-// times count: with B-frames a frame is decoded later than it was captured, and
-// nothing arrives before it was captured.
-
 // captureWindow is how long a promptest frame counts; a source clock that runs
 // slow by 100 ppm is followed within 6 ms.
 const captureWindow = 30 * time.Second
 
-type captureClock struct {
+// CaptureClock is for sources that bring no capture times: those run with the
+// source's own timestamps, at the offset of the promptest frame seen lately.
+// What other frames arrive later than that is delay on their way. Presentation
+// times count: with B-frames a frame is decoded later than it was captured, and
+// nothing arrives before it was captured. The zero value is ready.
+type CaptureClock struct {
 	started       int64 // arrival that opened the current window
 	older, newest int64 // smallest arrival - PTS of the last and the current window
 	any           bool
 }
 
-// estimate returns the offset (Unix ns - stream time) in force after a frame
-// with the given presentation time arrived.
-func (c *captureClock) estimate(pts media.Time, arrived int64) int64 {
+// Estimate returns the offset (Unix ns - stream time) in force after a frame
+// with the given presentation time arrived, in Unix ns.
+func (c *CaptureClock) Estimate(pts media.Time, arrived int64) int64 {
 	offset := arrived - int64(pts)
 	switch {
 	case !c.any:

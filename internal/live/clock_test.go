@@ -14,7 +14,7 @@ import (
 func TestCaptureClockIsMinimumOverWindows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type sample struct{ arrived, offset int64 }
-		var c captureClock
+		var c CaptureClock
 		var windows [][]sample
 		var opened int64
 		arrived := int64(1_700_000_000_000_000_000)
@@ -33,7 +33,7 @@ func TestCaptureClockIsMinimumOverWindows(t *testing.T) {
 					want = min(want, s.offset)
 				}
 			}
-			if got := c.estimate(media.Time(arrived-offset), arrived); got != want {
+			if got := c.Estimate(media.Time(arrived-offset), arrived); got != want {
 				t.Fatalf("frame %d: offset %d, want %d", i, got, want)
 			}
 		}
@@ -45,14 +45,14 @@ func TestCaptureClockIsMinimumOverWindows(t *testing.T) {
 // it arrived.
 func TestCaptureClockFollowsDrift(t *testing.T) {
 	for _, ppm := range []int64{-100, 0, 100} {
-		var c captureClock
+		var c CaptureClock
 		jitter := uint64(1)
 		for at := int64(0); at < int64(time.Hour); at += int64(40 * time.Millisecond) {
 			jitter = jitter*6364136223846793005 + 1442695040888963407
 			late := int64(jitter>>33) % int64(80*time.Millisecond)
 			captured := int64(1_700_000_000_000_000_000) + at
 			pts := media.Time(at + at/1e6*ppm)
-			got := int64(pts) + c.estimate(pts, captured+late)
+			got := int64(pts) + c.Estimate(pts, captured+late)
 			if got > captured+late {
 				t.Fatalf("%d ppm: captured %v after arrival", ppm, time.Duration(got-captured-late))
 			}

@@ -65,7 +65,7 @@ func (p *Publisher) take(pk *media.Packet) (ask func(), due bool) {
 		p.fresh[kind], p.start[kind] = false, pk.Time
 	}
 	pk.Discontinuity = p.continues && pk.Time == p.start[kind]
-	offset := p.clock.estimate(pk.Time.Add(time.Duration(pk.Composition)), pk.Arrived)
+	offset := p.clock.Estimate(pk.Time.Add(time.Duration(pk.Composition)), pk.Arrived)
 	if pk.Capture == 0 {
 		pk.Capture = int64(pk.Time) + pk.Composition + offset
 	}

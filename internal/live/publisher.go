@@ -23,7 +23,7 @@ type Publisher struct {
 	stream        *stream
 	proto, remote string
 	timeline      timeline
-	clock         captureClock
+	clock         CaptureClock
 	heldBack      int64                 // ns; what capture times leave out
 	heard         int64                 // Unix ns of the last frame, at first of the start
 	continues     bool                  // there are frames of an earlier publisher
@@ -189,7 +189,7 @@ func (p *Publisher) Write(f *media.Frame) error {
 		p.fresh[kind] = false
 		f.Discontinuity = p.continues
 	}
-	offset := p.clock.estimate(f.PTS, f.Arrived)
+	offset := p.clock.Estimate(f.PTS, f.Arrived)
 	if f.Capture == 0 {
 		f.Capture = int64(f.PTS) + offset - p.heldBack
 	}

@@ -113,6 +113,7 @@ func (in *ingest) takeFurther(kind media.Kind, part flv.Body, timestamp uint32, 
 	switch {
 	case f != nil:
 		in.place(f, timestamp)
+		in.date(f, now)
 		t.write(f, now)
 	case part.Kind == flv.BodyConfig:
 		t.intake.Know(t.track())

@@ -23,6 +23,8 @@ type ingest struct {
 	metrics   *Metrics
 
 	clock   timeline.Unroller
+	capture live.CaptureClock // of all tracks
+	latest  media.Time        // raw; of what it knows
 	video   flv.VideoTrack
 	audio   flv.AudioTrack
 	further further
@@ -100,6 +102,7 @@ func (in *ingest) take(kind media.Kind, part flv.Body, timestamp uint32, now tim
 	if kind == media.Video || in.video.Track() == nil { // sound may be converted
 		f.Scripts = in.scripts.Next()
 	}
+	in.date(f, now)
 	in.share(f, now)
 	return in.Write(f, now)
 }
@@ -138,6 +141,24 @@ func (in *ingest) place(f *media.Frame, timestamp uint32) {
 	at := media.Time(in.clock.Place(int64(timestamp))) * 1e6
 	f.DTS += at
 	f.PTS += at
+}
+
+// setBack is how far the publisher's clock may go back before its capture times
+// are told anew.
+const setBack = media.Time(10 * time.Second)
+
+// date says when a frame was captured, where there are further tracks. Streams that
+// tell it by themselves do so by what each holds, pictures that are sent ahead of
+// their time or not, and tracks of two of them would not be in step.
+func (in *ingest) date(f *media.Frame, now time.Time) {
+	if f.PTS < in.latest-setBack {
+		in.capture = live.CaptureClock{}
+	}
+	in.latest = f.PTS
+	offset := in.capture.Estimate(f.PTS, media.Nanos(now))
+	if in.further.count > 0 {
+		f.Capture = int64(f.PTS) + offset
+	}
 }
 
 // data takes a data message. onMetaData tells of the stream; others go on to
