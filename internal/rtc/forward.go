@@ -111,14 +111,43 @@ func (sh *shard) forwardAudio(g *group) {
 		pks := all[:runOf(all, sounds)]
 		all = all[len(pks):]
 		singly := g.viewers
-		if len(pks) > 1 {
+		if len(pks) > 1 && !g.heardAny(pks) {
 			singly = sh.sendTogether(g, pks)
 		}
 		for _, pk := range pks {
-			sh.sendSound(singly, pk)
+			to := singly
+			if pk.Time <= g.heard {
+				to = sh.unheard(singly, pk)
+			}
+			sh.sendSound(to, pk)
 		}
 	}
 	sh.out.flush()
+}
+
+// heardAny says whether a viewer may have heard some of pks where it came from.
+func (g *group) heardAny(pks []*media.Packet) bool {
+	for _, pk := range pks {
+		if pk.Time <= g.heard {
+			return true
+		}
+	}
+	return false
+}
+
+// unheard returns the viewers that have not heard pk, or what comes after it, where
+// they came from. What it returns is valid until the next call.
+func (sh *shard) unheard(viewers []*viewer, pk *media.Packet) []*viewer {
+	clear(sh.others)
+	sh.others = sh.others[:0]
+	for _, v := range viewers {
+		if v.audio != nil && pk.Time <= v.heard {
+			v.audio.jump = true
+			continue
+		}
+		sh.others = append(sh.others, v)
+	}
+	return sh.others
 }
 
 // sendTogether sends a run of sound to the viewers that take it as it is, and

@@ -20,11 +20,12 @@ type group struct {
 	// audio and source are the sound of the stream, and of what that is made of, that
 	// the viewers were looked at for.
 	audio, source *media.Track
-	inVain        int64 // Unix ns of when what a viewer was to go over to could last not be had; 0: never
-	missed        int64 // number of a picture packet that the log lacks and a viewer asked for, or nothing
-	offset        int64 // capture clock: Unix ns of stream time 0; 0: not known
-	followed      int64 // Unix ns of when offset last moved
-	pictured      int64 // Unix ns of when a picture last moved it
+	inVain        int64      // Unix ns of when what a viewer was to go over to could last not be had; 0: never
+	heard         media.Time // of the latest sound that a viewer had heard when it came here from another log
+	missed        int64      // number of a picture packet that the log lacks and a viewer asked for, or nothing
+	offset        int64      // capture clock: Unix ns of stream time 0; 0: not known
+	followed      int64      // Unix ns of when offset last moved
+	pictured      int64      // Unix ns of when a picture last moved it
 }
 
 // historyPackets is how far back a new group looks for its stream's rhythm.
@@ -32,7 +33,7 @@ const historyPackets = 4096
 
 // newGroup makes the group of a stream as it is now.
 func newGroup(log *live.Packets, now int64) *group {
-	g := &group{packets: log, cursor: log.Head(), looked: now, missed: nothing, rhythm: rhythm{even: true}}
+	g := &group{packets: log, cursor: log.Head(), looked: now, missed: nothing, heard: never, rhythm: rhythm{even: true}}
 	for pos := max(0, g.cursor-historyPackets); pos < g.cursor; pos++ {
 		if pk := log.At(pos); pk != nil && pk.Kind == media.Video && pk.Layer == 0 {
 			g.rhythm.see(pk)

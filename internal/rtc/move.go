@@ -101,6 +101,7 @@ func (sh *shard) move(m move, now int64) bool {
 	v.packets, v.errand = to, nil
 	v.choice.layer, v.choice.target = 0, 0
 	g := sh.enter(v, now)
+	g.heard = max(g.heard, v.heard)
 	if g.offset != 0 {
 		v.sendReports(sh.out, now, g.offset)
 	}

@@ -309,3 +309,69 @@ func TestMoveKeepsPace(t *testing.T) {
 	}
 	b.sh.leave(v, reason.Kicked)
 }
+
+// A viewer hears nothing twice that the log that it goes over to comes to later than
+// its own did; those who are there hear all of it.
+func TestMoveHearsNothingTwice(t *testing.T) {
+	b := newPacketBench(t, true)
+	b.now = time.Now().Add(time.Hour) // never stale
+	source, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer source.Close()
+	made, err := b.hub.Publish(opusOf(testName), "test", "")
+	must(t, err)
+	made.MadeOf(source)
+	made.Announce(testVideo, testOpus)
+	sel := sdp.Selection{Audio: opusFormat()}
+	moves, stays := b.viewer(sel), b.viewer(sel)
+	variant := func(v *viewer) *live.Reader {
+		r, err := v.session.reader().Variant(t.Context(), live.VariantOpus)
+		must(t, err)
+		r.Packets()
+		return r
+	}
+	r := variant(stays)
+	stays.session.reading.Swap(r).Close()
+	stays.packets = r.Packets()
+	taps := []*tap{tapOf(moves), tapOf(stays)}
+	b.sh.join(moves, b.now.UnixNano())
+	b.sh.join(stays, b.now.UnixNano())
+	heard := func(i, n int) {
+		t.Helper()
+		all := taps[i].taken()
+		for k := 1; k < len(all); k++ {
+			if all[k].SequenceNumber != all[k-1].SequenceNumber+1 || all[k].Timestamp != all[k-1].Timestamp+960 {
+				t.Fatalf("%+v follows %+v", all[k].Header, all[k-1].Header)
+			}
+		}
+		if len(all) != n {
+			t.Fatalf("viewer %d hears %d packets, want %d", i, len(all), n)
+		}
+	}
+	const each, early, late = 20 * ms, 5, 3
+	for i := range early {
+		b.src.write(b.src.sound(time.Duration(i)*each, b.now)...)
+	}
+	b.turn(0)
+	first := time.Duration(moves.packets.At(moves.packets.Head() - early).Time)
+	b.src.p.Announce(testVideo, testAAC)
+	b.sh.moves = append(b.sh.moves, move{moves, variant(moves), b.now.Add(movePatience).UnixNano()})
+	b.sh.moveOn(b.now.UnixNano())
+	if len(b.sh.moves) != 0 || moves.packets != stays.packets {
+		t.Fatal("it does not go over")
+	}
+	for i := range early + late {
+		f := sound(testOpus, first+time.Duration(i)*each)
+		f.Arrived = b.now.UnixNano()
+		must(t, made.Write(f))
+		if i == early {
+			b.turn(0) // some of it alone, the rest together
+		}
+	}
+	b.turn(0)
+	heard(0, early+late)
+	heard(1, early+late)
+	for _, v := range []*viewer{moves, stays} {
+		b.sh.leave(v, reason.Kicked)
+	}
+}

@@ -35,7 +35,7 @@ type shard struct {
 	losses    []command
 	later     []later
 	moves     []move
-	others    []*viewer // that a run of sound is no use to
+	others    []*viewer // that a run of sound is no use to, or a packet of it is new to
 	red       []byte    // room for the redundant form of a packet of sound
 	redundant uint64    // packets sent in it
 	cut       cutter
