@@ -3,7 +3,6 @@ package openapi
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"millrace/internal/callback"
@@ -31,7 +30,7 @@ func (s *Server) setNotify(ctx context.Context, by caller, p setNotify) (*answer
 		return nil, unsupported("SwitchNotifyUrl", "streams have one publisher here, so nothing would be sent to it")
 	case p.URL == "":
 		return nil, missing("NotifyUrl")
-	case strings.Contains(p.URL, hidden):
+	case holdsMask(p.URL):
 		return nil, invalid("NotifyUrl", "it holds what is shown in place of secrets")
 	case p.Auth == "no":
 		p.Key = ""

@@ -74,6 +74,7 @@ func TestSecretsOfReaders(t *testing.T) {
 	set(full, "******", 400, "InvalidFunctions.Malformed", "auth_key1")
 	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://me:secretSeven@x.test/at?token=secretEight&a=", "NotifyReqAuth", "yes", "NotifyAuthKey", "secretFour1234567"), 200, "", "")
 	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://******@x.test/"), 400, "InvalidNotifyUrl.Malformed", "in place of")
+	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://x.test/?token=%2A%2a%2A***"), 400, "InvalidNotifyUrl.Malformed", "in place of")
 	w.want(t, w.v1(full, http.MethodPost, "SetLiveStreamsNotifyUrlConfig", "DomainName", "push.test", "NotifyUrl", "http://x.test/#a"), 400, "InvalidNotifyUrl.Malformed", "fragment")
 	w.publish(t, "push.test", "a", "vhost=x&auth_key=1-%40-0-secretFive&b=c")
 	w.deliveries = []callback.Delivery{{Domain: "push.test", Stream: "a", Event: "publish", Began: w.now, URL: "https://x.test?secretNine", Query: "id=a&usrargs=vhost%3Dx%26auth_key%3D1-%2540-0-secretSix%26b%3Dc&node=n"}}

@@ -17,6 +17,12 @@ const hidden = "******"
 // mayKnow says whether who asks may see secrets.
 func mayKnow(by caller) bool { return by.Scope != catalog.ReadOnly }
 
+// holdsMask says whether a URL holds what is shown in place of secrets. Many a
+// library escapes the asterisks.
+func holdsMask(raw string) bool {
+	return strings.Contains(strings.NewReplacer("%2A", "*", "%2a", "*").Replace(raw), hidden)
+}
+
 // secret shows a secret, or that there is one.
 func secret(by caller, value string) string {
 	if value == "" || mayKnow(by) {
