@@ -25,11 +25,12 @@ func HideCredentials(raw string, hide func(secret string) string) string {
 	path, query := rest[:at+1], rest[at+1:]
 	pairs := strings.Split(query, "&")
 	for i, p := range pairs {
-		name, value, named := strings.Cut(p, "=")
+		name, value, _ := strings.Cut(p, "=")
 		switch {
-		case named && value != "":
+		case name == "" && value == "":
+		case strings.Trim(value, "=") != "":
 			pairs[i] = name + "=" + hide(value)
-		case !named && p != "":
+		default: // a token alone, perhaps padded as base64 is
 			pairs[i] = hide(p)
 		}
 	}
