@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"millrace/internal/catalog"
@@ -18,9 +17,8 @@ const maxName = 255
 type address struct {
 	host, app, stream string
 	authKey           string
-	// query is what a publisher has given, wherever its client puts it, and
-	// arguments is that with what else there is of queries.
-	query, arguments string
+	query             string    // what a publisher has given, wherever its client puts it
+	queries           [3]string // of name, app and tcUrl
 }
 
 // path is what the URL signature is computed over.
@@ -35,7 +33,7 @@ func (a address) path() string { return "/" + a.app + "/" + a.stream }
 //	key that is only a query app "live/s"               name "?auth_key=K"
 //
 // An argument of the name goes before one of the app, and that before one of
-// tcUrl. "vhost" names the domain where the client could only dial a common
+// tcUrl, unless it is empty. "vhost" names the domain where the client could only dial a common
 // address. The error is a *catalog.Denied.
 func parseAddress(app, tcURL, name string) (address, error) {
 	if len(app)+len(tcURL)+len(name) > maxAddress {
@@ -59,20 +57,28 @@ func parseAddress(app, tcURL, name string) (address, error) {
 	if !validName(a.stream, true) {
 		return address{}, refused(reason.BadName, "the stream name must be 1 to 255 of A-Z a-z 0-9 _ - . and not begin with a dot, as in rtmp://host/app/stream")
 	}
-	a.query, a.arguments = cmp.Or(nameQuery, appQuery), joined(nameQuery, appQuery, tcQuery)
-	a.authKey = catalog.Argument(a.arguments, "auth_key")
-	a.host = cmp.Or(catalog.Argument(a.arguments, "vhost"), host)
+	a.query, a.queries = cmp.Or(nameQuery, appQuery), [3]string{nameQuery, appQuery, tcQuery}
+	a.authKey = a.argument("auth_key")
+	a.host = cmp.Or(a.argument("vhost"), host)
 	return a, nil
 }
+
+// argument returns an argument of the first query that has one which is not empty.
+func (a address) argument(name string) string {
+	for _, q := range a.queries {
+		if value := catalog.Argument(q, name); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// tracks returns the arguments track of all queries as if they were one.
+func (a address) tracks() string { return catalog.Tracks(strings.Join(a.queries[:], "&")) }
 
 func cutQuery(s string) (path, query string) {
 	path, query, _ = strings.Cut(s, "?")
 	return path, query
-}
-
-// joined is all of some queries as one.
-func joined(queries ...string) string {
-	return strings.Join(slices.DeleteFunc(queries, func(q string) bool { return q == "" }), "&")
 }
 
 // cutTarget takes host and query out of a tcUrl. It is not url.Parse, since

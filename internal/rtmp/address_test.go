@@ -33,7 +33,8 @@ var addresses = []struct {
 	{"other arguments", "live", "rtmp://h/live", "s?x=1&auth_key=" + token + "&y", at("h", "live", "s", token), ""},
 	{"escaped", "live", "rtmp://h/live", "s?auth_key=1%2D0-0-a", at("h", "live", "s", "1-0-0-a"), ""},
 	{"badly escaped", "live", "rtmp://h/live", "s?auth_key=1%zz", at("h", "live", "s", "1%zz"), ""},
-	{"an empty one first", "live?auth_key=" + token, "rtmp://h/live", "s?auth_key=&auth_key=" + token, at("h", "live", "s", ""), ""},
+	{"an empty one first", "live", "rtmp://h/live", "s?auth_key=&auth_key=" + token, at("h", "live", "s", ""), ""},
+	{"an empty one of the name", "live?auth_key=" + token, "rtmp://h/live", "s?auth_key=", at("h", "live", "s", token), ""},
 	{"a plus", "live", "rtmp://h/live", "s?auth_key=1-a+b%2Bc-0-a", at("h", "live", "s", "1-a+b+c-0-a"), ""},
 	{"no key", "live", "rtmp://h/live", "s", at("h", "live", "s", ""), ""},
 	{"slashes around", "/live/", "rtmp://h/live/", "/s", at("h", "live", "s", ""), ""},
@@ -71,7 +72,7 @@ func TestParseAddress(t *testing.T) {
 				}
 				return
 			}
-			got.query, got.arguments = "", ""
+			got.query, got.queries = "", [3]string{}
 			if err != nil || got != c.want {
 				t.Fatalf("got %+v, error %v", got, err)
 			}

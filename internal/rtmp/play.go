@@ -55,13 +55,12 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 		a.host = hostOf(c.net.LocalAddr())
 	}
 	c.address = a
-	asked := func(key string) string { return catalog.Argument(a.arguments, key) }
 	w := feed.Wish{Request: catalog.Request{
-		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: catalog.Tracks(a.arguments),
+		Protocol: c.protocol, Host: a.host, App: a.app, Stream: a.stream, Track: a.tracks(),
 		Path: a.path(), AuthKey: a.authKey, RemoteAddr: c.peer,
 	}}
-	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || asked("audio") == "opus"
-	w.OnlyArguments(asked("onlyaudio"), asked("onlyvideo"))
+	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || a.argument("audio") == "opus"
+	w.OnlyArguments(a.argument("onlyaudio"), a.argument("onlyvideo"))
 	waiting, cancel := context.WithTimeout(ctx, c.server.config.StartTimeout)
 	defer cancel()
 	source, _, err := c.server.admission.Play(waiting, w.Request, "")
@@ -69,7 +68,7 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 		return fmt.Errorf("admit viewer: %w", err)
 	}
 	video, audio := source.Tracks()
-	set, err := c.choose(w.Wanted(video), w.Wanted(audio), asked("enhanced") == "1")
+	set, err := c.choose(w.Wanted(video), w.Wanted(audio), a.argument("enhanced") == "1")
 	if err != nil {
 		source.Close()
 		return err
