@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -120,5 +121,34 @@ func TestExportAndImport(t *testing.T) {
 	}
 	if c.Snapshot() != before || open(t, store.Store).Snapshot().Domain("play.example.com") == nil {
 		t.Error("a part has been imported")
+	}
+}
+
+// What was stored before it was checked is mended where it is read, so that the
+// domain can be changed, exported and imported.
+func TestStoredFragment(t *testing.T) {
+	c, store := filled(t)
+	ctx := t.Context()
+	set := func(d *catalog.Domain) error { d.Callbacks = &catalog.Callbacks{URL: "http://h/cb?a=b"}; return nil }
+	if err := c.ChangeDomain(ctx, "test", "push.example.com", set); err != nil {
+		t.Fatal(err)
+	}
+	e, err := store.Get(ctx, "domain/push.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bytes.Replace(e.Value, []byte("cb?a=b"), []byte("cb?a=b#c"), 1)
+	if _, err := store.Put(ctx, catalog.Write{Key: e.Key, Value: old, Revision: e.Revision}); err != nil || len(old) != len(e.Value)+2 {
+		t.Fatal(err, string(old))
+	}
+	c = open(t, store)
+	if got := c.Snapshot().Domain("push.example.com").Callbacks.URL; got != "http://h/cb?a=b" {
+		t.Errorf("read as %s", got)
+	}
+	if err := c.ChangeDomain(ctx, "test", "push.example.com", func(d *catalog.Domain) error { d.Status = catalog.Offline; return nil }); err != nil {
+		t.Error(err)
+	}
+	if err := open(t, mem.New()).Import(ctx, "test", c.Snapshot().Document()); err != nil {
+		t.Error(err)
 	}
 }

@@ -180,6 +180,7 @@ func (b *builder) set(e Entry, adjust func(*Domain)) error {
 		var d *Domain
 		if d, err = decode[Domain](e); d != nil {
 			d.Revision = e.Revision
+			d.mend()
 			err = d.finish()
 			if adjust != nil && err == nil {
 				original := *d
@@ -201,6 +202,13 @@ func (b *builder) set(e Entry, adjust func(*Domain)) error {
 		return fmt.Errorf("read entry %s: %w", e.Key, err)
 	}
 	return nil
+}
+
+// mend changes what a store may hold from before it was checked.
+func (d *Domain) mend() {
+	if c := d.Callbacks; c != nil {
+		c.URL, _, _ = strings.Cut(c.URL, "#")
+	}
 }
 
 func setEntry[T any](d **draft[*T], from table[*T], name string, e Entry, finish func(*T) error) error {
