@@ -2,6 +2,7 @@ package signal_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"millrace/internal/catalog"
 	"millrace/internal/live"
+	"millrace/internal/reason"
 	"millrace/internal/signal"
 )
 
@@ -62,6 +64,58 @@ func TestWaits(t *testing.T) {
 					t.Errorf("status %d, %s, %v", w.Code, w.Body, w.Header())
 				}
 			})
+		})
+	}
+}
+
+// slow is the admission of a stream that begins after a while.
+type slow struct {
+	admission
+	after time.Duration
+}
+
+func (a *slow) Play(ctx context.Context, q catalog.Request, variant string) (*live.Reader, catalog.Mode, error) {
+	<-time.After(a.after)
+	return a.admission.Play(ctx, q, variant)
+}
+
+// Viewers that have waited for their stream go on together, so that whether there
+// is room is asked once more.
+func TestReadyAgain(t *testing.T) {
+	offer := file(t, "whep-n-M.sdp")
+	for after, want := range map[time.Duration]int{0: http.StatusCreated, 3 * time.Second: http.StatusServiceUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			hub := live.NewHub(live.Options{})
+			defer hub.Close()
+			p, err := hub.Publish(live.Name{Domain: "play.test", App: "live", Stream: "s"}, "test", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Announce(h264, opus)
+			asked, at := 0, &peers{sessions: map[string]func(reason.Reason){}}
+			ready := func(context.Context) error {
+				if asked++; asked > 1 {
+					return errors.New("all processors are at work")
+				}
+				return nil
+			}
+			adm := &slow{admission{hub: hub, mode: catalog.SubSecond}, after}
+			s := signal.New(signal.Config{Ready: ready}, adm, at, nil, signal.NewMetrics(prometheus.NewRegistry()))
+			q := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/whep/live/s?auth_key="+goodKey, strings.NewReader(offer))
+			q.Header.Set("Content-Type", "application/sdp")
+			w := httptest.NewRecorder()
+			s.ServeWHEP(w, q)
+			if w.Code != want || (w.Code == http.StatusCreated) != (len(at.sessions) == 1) {
+				t.Errorf("after %v: status %d, %s", after, w.Code, w.Body)
+			}
+			for id := range at.sessions {
+				at.Close(id, reason.Shutdown)
+			}
+			for _, st := range hub.Stats() {
+				if st.Readers != 0 {
+					t.Errorf("after %v: %d readers are left", after, st.Readers)
+				}
+			}
 		})
 	}
 }
