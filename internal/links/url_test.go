@@ -35,13 +35,14 @@ func TestURLLife(t *testing.T) {
 
 func TestURLRefusals(t *testing.T) {
 	for in, want := range map[string]string{
-		"/live/demo":              "want scheme://host/path",
-		"rtmp://h":                "want scheme://host/path",
-		"rtmp://h/":               "want scheme://host/path",
-		"rtmp://h/a/b#c":          "fragment",
-		"rtmp://h/a/b#":           "fragment",
-		"rtmp://h/a/b?auth_key=1": "signed already",
-		"rtmp://h/%zz":            "read URL",
+		"/live/demo":                  "want scheme://host/path",
+		"rtmp://h":                    "want scheme://host/path",
+		"rtmp://h/":                   "want scheme://host/path",
+		"rtmp://h/a/b#c":              "fragment",
+		"rtmp://h/a/b#":               "fragment",
+		"rtmp://h/a/b?auth_key=1":     "signed already",
+		"rtmp://h/a/b?x=1?auth_key=1": "signed already",
+		"rtmp://h/%zz":                "read URL",
 	} {
 		if _, err := links.URL(links.KeyOnly("k"), in, links.Order{At: at}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", in, err)
