@@ -150,10 +150,14 @@ func (s *Server) play(ctx context.Context, f *feed.Feed, out outlet, q wish, beg
 	})
 	gauge := s.metrics.viewers.WithLabelValues(proto)
 	gauge.Inc()
+	part := sync.OnceFunc(func() {
+		s.feeds.Part(f)
+		gauge.Dec()
+	})
+	defer part() // net/http survives a panic
 	err := v.Run(ctx)
 	out.close(err)
-	s.feeds.Part(f)
-	gauge.Dec()
+	part()
 	why := endReason(err)
 	s.metrics.closes.WithLabelValues(proto, string(why)).Inc()
 	log.LogAttrs(ctx, slog.LevelInfo, "viewer closed", append(v.Totals(),
