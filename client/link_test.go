@@ -21,7 +21,7 @@ func TestLoss(t *testing.T) {
 	video := trackOf(c.video)
 	video.BFrames = true
 	pub := publish(t, inURL(s.whip("loss")), PublishOptions{Video: video, Audio: trackOf(c.audio)})
-	air(t, pub, c)
+	stop := air(t, pub, c)
 	p := play(t, outURL(s.whep("loss")), PlayOptions{Patience: 5 * time.Second})
 	f := newFollower(t, c)
 	f.slack[Video] = 250 * time.Millisecond // what came by a repeat is placed once later pictures have been slewed
@@ -37,8 +37,9 @@ func TestLoss(t *testing.T) {
 		}
 		r.mu.Unlock()
 	}
-	must(t, p.Close())
+	stop()
 	must(t, pub.Close())
+	must(t, p.Close())
 	s.explain(f, pub, p)
 }
 
