@@ -286,6 +286,33 @@ func TestServerCloses(t *testing.T) {
 	}
 }
 
+// breaking is a ResponseWriter that panics.
+type breaking struct{ plainWriter }
+
+func (breaking) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
+
+// What net/http makes of a panic is the end of one viewer, who leaves nothing behind.
+func TestPanicLeavesNothing(t *testing.T) {
+	s := newStage(t, stageOptions{start: func(s *httptest.Server) {
+		h := s.Config.Handler
+		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(breaking{plainWriter{w}}, r) })
+		s.Start()
+	}})
+	all := frames(t)
+	write(t, s.publish(t, first(tracks(all)), second(tracks(all))), all...)
+	if resp, err := s.client.Get(s.web.URL + "/live/demo.flv"); err == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err == nil {
+			t.Error("the response ends as if all were well")
+		}
+	}
+	s.web.Close() // has seen the handler return
+	if n := s.count(t, "millrace_httplive_viewers", map[string]string{"proto": "flv"}); n != 0 {
+		t.Errorf("%v viewers are counted", n)
+	}
+}
+
 func TestViewerLeaves(t *testing.T) {
 	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {
