@@ -3,6 +3,7 @@ package pair
 import (
 	"context"
 	"sync"
+	"time"
 
 	"millrace/internal/live"
 	"millrace/internal/media"
@@ -17,6 +18,7 @@ type pair struct {
 	readers [2]*live.Reader // by the kind that is taken of each
 
 	begun chan struct{} // closed by the first picture
+	late  *time.Timer   // ends the pair unless that comes
 
 	mu     sync.Mutex // the readers' goroutines take turns
 	pub    *live.Publisher
@@ -37,10 +39,13 @@ func newPair(pub *live.Publisher, video, audio *live.Reader) *pair {
 	return p
 }
 
-// run moves frames until ctx or one of the streams ends, and says which.
+// run moves frames until ctx or one of the streams ends, and says which. It fails
+// with live.ErrLate where no picture comes.
 func (p *pair) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	p.late = time.AfterFunc(live.StartWait, func() { cancel(live.ErrLate) })
+	defer p.late.Stop()
 	var both sync.WaitGroup
 	for _, kind := range []media.Kind{media.Video, media.Audio} {
 		both.Go(func() { cancel(p.move(ctx, kind)) })
@@ -87,7 +92,11 @@ func (p *pair) write(f *media.Frame) error {
 	}
 	offset := f.Capture - int64(f.PTS)
 	if kind == media.Video {
+		if f.Key { // what is said of the publisher may be new
+			p.pub.Describe(p.readers[kind].Description())
+		}
 		if p.offset == 0 {
+			p.late.Stop()
 			defer close(p.begun)
 		}
 		p.offset = offset

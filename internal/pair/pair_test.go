@@ -159,3 +159,54 @@ func TestNoPair(t *testing.T) {
 		}
 	})
 }
+
+// TestPicturesDoNotCome wants a pair of sound alone ended in the time that a stream
+// has to start.
+func TestPicturesDoNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		r, err := s.hub.Subscribe(t.Context(), of("video1,audio1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		began := time.Now()
+		for at := range 30 {
+			f := &media.Frame{Track: audio[1], DTS: media.Time(at) * 1e9, PTS: media.Time(at) * 1e9, Key: true}
+			if err := s.pubs["audio1"].Write(f); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		if _, err := r.Next(t.Context()); !errors.Is(err, live.ErrLate) {
+			t.Errorf("it ended with %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestDescription wants a pair described as its pictures are, also where that changes,
+// and not ended after the time that they had to come.
+func TestDescription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		first, second := media.Metadata{Members: []byte("first")}, media.Metadata{Members: []byte("second")}
+		s.pubs["video1"].Describe(first)
+		s.send(t, 0, "video1", "audio1")
+		r, err := s.hub.Subscribe(t.Context(), of("video1,audio1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if got := r.Description(); string(got.Members) != "first" {
+			t.Errorf("it is described by %q", got.Members)
+		}
+		synctest.Wait()
+		<-time.After(2 * live.StartWait)
+		s.pubs["video1"].Describe(second)
+		s.send(t, 0, "video1", "audio1")
+		synctest.Wait()
+		if got := r.Description(); string(got.Members) != "second" || r.Err() != nil {
+			t.Errorf("then by %q; %v", got.Members, r.Err())
+		}
+	})
+}
