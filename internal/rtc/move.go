@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"slices"
 	"time"
 
 	"millrace/internal/live"
@@ -9,13 +10,15 @@ import (
 
 // A viewer that goes over to another log of the same stream, where the same
 // pictures stand at the same times, goes on with the picture after the one that
-// it was sent last: numbers go on, times go forward, and no key frame is needed.
+// it was sent last: numbers go on, times go forward, and no key frame is needed. One that waits for a
+// key frame anyway, or that the other log has left behind, goes on at one.
 
 // movePatience is how long a viewer waits for the log that it goes over to to come
 // to where it is itself. After it, it goes on there at the next key frame.
 const movePatience = 2 * time.Second
 
-// movesAtOnce is how many go over in one turn of the shard: media waits meanwhile.
+// movesAtOnce is how many are looked at in one turn of the shard, those who have
+// waited the longest for it first: media waits meanwhile.
 const movesAtOnce = 64
 
 // move is a viewer that is about to go over.
@@ -27,16 +30,19 @@ type move struct {
 
 // moveOn lets those go over whose time has come.
 func (sh *shard) moveOn(now int64) {
-	keep, gone := sh.moves[:0], 0
-	for _, m := range sh.moves {
-		if gone < movesAtOnce && sh.move(m, now) {
-			gone++
-			continue
+	n := min(len(sh.moves), movesAtOnce)
+	kept := 0
+	for _, m := range sh.moves[:n] {
+		if !sh.move(m, now) {
+			sh.moves[kept] = m
+			kept++
 		}
-		keep = append(keep, m)
 	}
-	clear(sh.moves[len(keep):])
-	sh.moves = keep
+	all := slices.Delete(sh.moves, kept, n)
+	slices.Reverse(all[:kept]) // those who have had their turn go to the end
+	slices.Reverse(all[kept:])
+	slices.Reverse(all)
+	sh.moves = all
 }
 
 // abandon forgets the move of a viewer that leaves.
@@ -155,8 +161,12 @@ func (sh *shard) entryOf(v *viewer, to *live.Packets, head int64) (how entry, po
 // after returns the position of the first picture after that of a time among what
 // a log holds before end, which is end where there is none; whether the log has
 // any of that picture; and whether it has it whole.
+//
+// Packets may have come in another order than they were sent in: an older one does
+// not mean that there is nothing more of that picture before it, a few do.
 func after(log *live.Packets, at media.Time, end int64) (pos int64, seen, whole bool) {
 	pos = end
+	older := 0
 	for p := end - 1; p >= 0; p-- {
 		pk := log.At(p)
 		if pk == nil {
@@ -166,7 +176,10 @@ func after(log *live.Packets, at media.Time, end int64) (pos int64, seen, whole 
 			continue
 		}
 		if pk.Time < at {
-			break
+			if older++; older > maxUnseen {
+				break
+			}
+			continue
 		}
 		if pk.Time > at {
 			pos = p

@@ -375,3 +375,82 @@ func TestMoveHearsNothingTwice(t *testing.T) {
 		b.sh.leave(v, reason.Kicked)
 	}
 }
+
+// However many wait to go over, a turn of the shard looks at some of them, and at
+// all of them in turn.
+func TestMovesTakeTurns(t *testing.T) {
+	b := newPacketBench(t, true)
+	source, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer source.Close()
+	made, err := b.hub.Publish(opusOf(testName), "test", "")
+	must(t, err)
+	made.MadeOf(source)
+	made.Announce(testVideo, testOpus)
+	b.src.write(b.src.picture(0, true, 3000, b.now)...)
+	var viewers []*viewer
+	for range 2*movesAtOnce + 1 {
+		v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
+		b.sh.join(v, b.now.UnixNano())
+		viewers = append(viewers, v)
+	}
+	b.turn(0)
+	b.src.p.Announce(testVideo, testAAC)
+	for i, v := range viewers {
+		r, err := v.session.reader().Variant(t.Context(), live.VariantOpus)
+		must(t, err)
+		r.Packets()
+		until := b.now.Add(time.Hour)
+		if i == len(viewers)-1 {
+			until = b.now
+		}
+		b.sh.moves = append(b.sh.moves, move{v, r, until.UnixNano()})
+	}
+	for turn, want := range []int{len(viewers), len(viewers), len(viewers) - 1} {
+		b.sh.moveOn(b.now.UnixNano())
+		if len(b.sh.moves) != want {
+			t.Fatalf("%d wait after turn %d, want %d", len(b.sh.moves), turn+1, want)
+		}
+	}
+	waits := map[*viewer]bool{}
+	for _, m := range b.sh.moves {
+		waits[m.viewer] = true
+	}
+	if len(waits) != len(viewers)-1 || waits[viewers[len(viewers)-1]] {
+		t.Fatalf("%d viewers wait", len(waits))
+	}
+	for _, v := range viewers {
+		b.sh.leave(v, reason.Kicked)
+	}
+	if len(b.sh.moves) != 0 {
+		t.Fatalf("%d wait though all have left", len(b.sh.moves))
+	}
+}
+
+// A packet that comes late hides nothing of what came before it.
+func TestAfterLatePacket(t *testing.T) {
+	b := newPacketBench(t, true)
+	r, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer r.Close()
+	log := r.Packets()
+	late := b.src.picture(0, true, 3000, b.now)
+	b.src.write(late[:len(late)-1]...)
+	first := log.At(0).Time
+	b.src.write(b.src.picture(pictureEvery, false, 3000, b.now)...)
+	next := log.Head()
+	b.src.write(late[len(late)-1])
+	if pos, seen, whole := after(log, first+media.Time(pictureEvery), log.Head()); pos != log.Head() || !seen || !whole {
+		t.Fatalf("nothing follows: position %d, seen %v, whole %v", pos, seen, whole)
+	}
+	b.src.write(b.src.picture(2*pictureEvery, false, 3000, b.now)...)
+	if pos, seen, whole := after(log, first+media.Time(pictureEvery), log.Head()); pos != next+1 || !seen || !whole {
+		t.Fatalf("the next picture: position %d, want %d, seen %v, whole %v", pos, next+1, seen, whole)
+	}
+	for i := range maxUnseen {
+		b.src.write(b.src.picture(time.Duration(i+3)*pictureEvery, false, 16, b.now)...)
+	}
+	if pos, seen, _ := after(log, first+media.Time(time.Hour), log.Head()); pos != log.Head() || seen {
+		t.Fatalf("what has not come: position %d of %d, seen %v", pos, log.Head(), seen)
+	}
+}
