@@ -92,7 +92,7 @@ func (p *pair) write(f *media.Frame) error {
 	}
 	offset := f.Capture - int64(f.PTS)
 	if kind == media.Video {
-		if f.Key { // what is said of the publisher may be new
+		if f.Key || len(f.Scripts) > 0 { // what is said of the stream may be new
 			p.pub.Describe(p.readers[kind].Description())
 		}
 		if p.offset == 0 {

@@ -11,8 +11,12 @@ import (
 	"millrace/internal/wire/flv"
 )
 
-// maxFurther is how many further tracks a publisher may have.
-const maxFurther = 8
+// maxFurther is how many further tracks a publisher may have, and maxScripts how many
+// data messages wait for the next picture of one.
+const (
+	maxFurther = 8
+	maxScripts = 32
+)
 
 // further are the tracks beyond the first of each kind, by their numbers (Enhanced
 // RTMP v2, multitrack). Each is a stream of its own, with the first track of the
@@ -30,8 +34,9 @@ type furtherTrack struct {
 	audio     flv.AudioTrack
 	publisher *live.Publisher
 	intake    *intake.Intake
-	left      bool // out: it has no stream, or none any more
-	shared    bool // what is written now was counted for another stream
+	scripts   [][]byte // that go with its next picture
+	left      bool     // out: it has no stream, or none any more
+	shared    bool     // what is written now was counted for another stream
 }
 
 // close ends what is published.
@@ -79,6 +84,15 @@ func (r *further) describe(about media.Metadata) {
 	}
 }
 
+// say makes what goes with a first picture go with the next of each further track, too.
+func (r *further) say(scripts [][]byte) {
+	for _, t := range r.all[media.Video] {
+		if t.publisher != nil && len(t.scripts)+len(scripts) <= maxScripts {
+			t.scripts = append(t.scripts, scripts...)
+		}
+	}
+}
+
 // of returns the track of a number, which it makes.
 func (r *further) of(kind media.Kind, number uint8) *furtherTrack {
 	t := r.all[kind][number]
@@ -114,6 +128,7 @@ func (in *ingest) takeFurther(kind media.Kind, part flv.Body, timestamp uint32, 
 	case f != nil:
 		in.place(f, timestamp)
 		in.date(f, now)
+		f.Scripts, t.scripts = t.scripts, nil
 		t.write(f, now)
 	case part.Kind == flv.BodyConfig:
 		t.intake.Know(t.track())

@@ -102,6 +102,9 @@ func (in *ingest) take(kind media.Kind, part flv.Body, timestamp uint32, now tim
 	if kind == media.Video || in.video.Track() == nil { // sound may be converted
 		f.Scripts = in.scripts.Next()
 	}
+	if kind == media.Video {
+		in.further.say(f.Scripts)
+	}
 	in.date(f, now)
 	in.share(f, now)
 	return in.Write(f, now)

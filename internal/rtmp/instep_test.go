@@ -1,12 +1,14 @@
 package rtmp
 
 import (
+	"bytes"
 	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"millrace/internal/live"
@@ -53,6 +55,62 @@ func (s tracks) send(kind media.Kind, at time.Duration, number, packet, composit
 	}
 	m.Body = append(m.Body, data...)
 	must(s.t, s.in.message(m, time.Now()))
+}
+
+// What is said among the first pictures goes to who plays others, once, and describes
+// their stream.
+func TestFurtherTracksAreDescribed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := live.NewHub(live.Options{})
+		defer hub.Close()
+		hub.AddSupplier(pair.NewSupplier(hub, slog.New(slog.DiscardHandler)))
+		name := live.Name{Domain: "d", App: "live", Stream: "s"}
+		p, err := hub.Publish(name, "test", "")
+		must(t, err)
+		s := tracks{t, newIngest(p, NewMetrics(prometheus.NewRegistry()), func() {})}
+		defer s.in.close(reason.ClosedByPeer)
+		s.configure(small, 0)
+		s.configure(stereo, 0)
+		s.configure(large, 1)
+		s.configure(stereo, 1)
+		nal := append([]byte{0, 0, 0, byte(len(idr))}, idr...)
+		round := func() {
+			for number := range byte(2) {
+				s.send(media.Video, 0, number, 1, 0, nal)
+				s.send(media.Audio, 0, number, 1, 0, []byte{1})
+			}
+		}
+		round()
+		readers := map[string]*live.Reader{}
+		for _, name.Track = range []string{"video1", "audio1", "video1,audio1"} {
+			r, err := hub.Subscribe(t.Context(), name)
+			must(t, err)
+			defer r.Close()
+			_, err = r.Next(t.Context()) // it stands at the beginning now
+			must(t, err)
+			readers[name.Track] = r
+		}
+		body, err := amf0.Data{"onMetaData", amf0.Object{{Key: "place", Value: "quay"}}}.Marshal()
+		must(t, err)
+		must(t, s.in.message(rtmpchunk.Message{Type: rtmpchunk.TypeDataAMF0, Body: body}, time.Now()))
+		round()
+		round()
+		synctest.Wait()
+		for track, r := range readers {
+			pictures, scripts := 0, 0
+			for pictures < 2 || scripts < 1 {
+				f, err := r.Next(t.Context())
+				must(t, err)
+				if f.Track.Kind == media.Video {
+					pictures++
+				}
+				scripts += len(f.Scripts)
+			}
+			if about := r.Description(); scripts != 1 || !bytes.Contains(about.Members, []byte("quay")) {
+				t.Errorf("%s: %d data messages; described by %q", track, scripts, about.Members)
+			}
+		}
+	})
 }
 
 // Of a publisher whose first pictures are decoded ahead of their time, and whose

@@ -38,8 +38,8 @@ type Config struct {
 	// PublishTimeout is how long after its acceptance a connection must
 	// publish or play. 10 s.
 	PublishTimeout time.Duration
-	// StartTimeout is how long after that a stream may take to begin for a player.
-	// live.StartWait.
+	// StartTimeout is how long after a play command its stream may take to begin, and
+	// as long again the conversion of its sound. live.StartWait.
 	StartTimeout time.Duration
 	// IdleTimeout is how long a publisher may send nothing. 15 s.
 	IdleTimeout time.Duration
