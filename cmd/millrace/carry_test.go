@@ -30,7 +30,7 @@ func start(t *testing.T, stdin *os.File, stdout string, args ...string) (cmd *ex
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.AfterFunc(60*time.Second, func() { _ = cmd.Process.Kill() })
+	limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() {
 		limit.Stop()
 		_ = cmd.Process.Kill() // most tests have ended it
@@ -71,7 +71,7 @@ func TestPublishAndPlay(t *testing.T) {
 	host := s.find(t, `http://(localhost:\d+)/\n`)
 	host = strings.Replace(host, "localhost", "127.0.0.1", 1)
 	clip := encodeClip(t, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "2", "-g", "25", "-c:a", "aac")
-	publisher, said := start(t, nil, "", "publish", "artc://"+host+"/live/file", "-i", clip, "--loop", "--stats")
+	publisher, said := start(t, nil, "", "publish", "artc://"+host+"/live/file", "-i", clip, "--loop", "--stats", "--wait")
 	dir := t.TempDir()
 	for _, c := range []struct{ url, format string }{
 		{"artc://" + host + "/live/file", "flv"}, {"http://" + host + "/whep/live/file", "mpegts"},
@@ -122,7 +122,7 @@ func TestPublishStdin(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = w.Close()
-	publisher, said := start(t, r, "", "publish", "http://"+host+"/live/pipe")
+	publisher, said := start(t, r, "", "publish", "http://"+host+"/live/pipe", "--wait")
 	_ = r.Close()
 	path := filepath.Join(t.TempDir(), "out.flv")
 	player, errs := start(t, nil, "", "play", "artc://"+host+"/live/pipe", "-o", path, "--duration", "1s", "--wait")

@@ -25,6 +25,10 @@ type server struct {
 	exited   chan struct{}
 }
 
+// patience is a liveness bound of a process, which lasts as long as its test: what
+// takes longer has hung.
+const patience = 5 * time.Minute
+
 // serve starts a process and waits for its banner.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
@@ -48,7 +52,7 @@ func serve(t *testing.T, args ...string) *server {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.AfterFunc(30*time.Second, func() { _ = s.Process.Kill() })
+	deadline := time.AfterFunc(patience, func() { _ = s.Process.Kill() })
 	t.Cleanup(func() {
 		_ = s.Process.Kill() // most tests have ended it
 		<-s.exited
@@ -173,7 +177,8 @@ func TestPortTaken(t *testing.T) {
 	s := serve(t)
 	addr := s.find(t, `http://(localhost:\d+)/\n`)
 	addr = strings.Replace(addr, "localhost", "127.0.0.1", 1)
-	status, out, errs := call("serve", "--data-dir", t.TempDir(), "--http-addr", addr)
+	status, out, errs := call("serve", "--data-dir", t.TempDir(), "--http-addr", addr,
+		"--rtmp-addr=127.0.0.1:0", "--rtc-addr=127.0.0.1:0", "--srt-addr=", "--admin-addr=127.0.0.1:0")
 	if status != 1 || out != "" || !strings.Contains(errs, "--http-addr: port taken") {
 		t.Errorf("status %d, out %q, err %q", status, out, errs)
 	}
