@@ -11,7 +11,6 @@ type transport struct {
 	*common
 	lane    *lane
 	ts      *hls.TS
-	audio   *media.Track
 	steady  steady
 	samples int64
 	begun   cut

@@ -47,7 +47,7 @@ func NewTS(video, audio *media.Track) (*TS, error) {
 	return t, nil
 }
 
-func tsCodec(t *media.Track) (mpegts.Codec, error) {
+func tsCodec(t *media.Track) (codecs.Codec, error) {
 	switch t.Codec {
 	case media.H264:
 		return &codecs.H264{}, nil
