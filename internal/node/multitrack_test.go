@@ -53,7 +53,7 @@ func rendition(t *testing.T, size string) (track *gortmplib.Track, units [][][]b
 // sound is a track of AAC.
 func sound(channels int) *gortmplib.Track {
 	return &gortmplib.Track{Codec: &codecs.MPEG4Audio{Config: &mpeg4audio.AudioSpecificConfig{
-		Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: uint8(channels), ChannelCount: channels,
+		Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: uint8(channels),
 	}}}
 }
 

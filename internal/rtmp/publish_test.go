@@ -391,7 +391,7 @@ func TestLibraryClient(t *testing.T) {
 	defer c.Close()
 	video := &gortmplib.Track{Codec: &codecs.H264{SPS: spsLarge, PPS: ppsPlain}}
 	audio := &gortmplib.Track{Codec: &codecs.MPEG4Audio{Config: &mpeg4audio.AudioSpecificConfig{
-		Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 44100, ChannelConfig: 2, ChannelCount: 2,
+		Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 44100, ChannelConfig: 2,
 	}}}
 	writer := &gortmplib.Writer{Conn: c, Tracks: []*gortmplib.Track{video, audio}}
 	must(t, writer.Initialize())
