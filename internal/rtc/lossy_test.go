@@ -34,7 +34,7 @@ type lossy struct {
 	shown   []*shownPicture
 	waits   int // the first picture that cannot be decoded yet
 
-	sentLast, gotLast, came   int64 // for reports: numbers and packets
+	gotLast, came             int64 // for reports: numbers and packets
 	mediaBytes, repeatedBytes int
 
 	recorder *twcc.Recorder

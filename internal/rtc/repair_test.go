@@ -204,18 +204,6 @@ func TestReceiverReport(t *testing.T) {
 	}
 }
 
-// until takes media until something has happened.
-func (c *client) until(happened func() bool) {
-	c.t.Helper()
-	limit := time.Now().Add(patience)
-	for !happened() {
-		if time.Now().After(limit) {
-			c.t.Fatal("it does not happen")
-		}
-		c.next()
-	}
-}
-
 // The wall clock may be set back by any time: repairs and catching up go on.
 func TestClockIsSetBack(t *testing.T) {
 	now := time.Now().UnixNano()
