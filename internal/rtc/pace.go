@@ -29,6 +29,9 @@ const (
 	// waits for a minute: so it is no longer than two packets need.
 	pieceFor   = 20 * time.Millisecond
 	pieceLeast = 2 * 1200 // bytes
+	// lateFor is how late a turn of the shard may be and cost a viewer nothing of
+	// what its link takes.
+	lateFor = 60 * time.Millisecond
 
 	thinAge = 200 * time.Millisecond // pictures that no other refers to are left out from then on
 	skipAge = 600 * time.Millisecond // all pictures, up to the next key frame
@@ -98,7 +101,8 @@ func (sh *shard) trickle(v *viewer, now int64) {
 	}
 	piece := max(pieceLeast, int64(rate*pieceFor.Seconds()))
 	passed := min(max(now-v.last, 0), int64(catchUpMost))
-	v.budget = min(v.budget+int64(float64(passed)/1e9*rate*l.gain()), piece*3/2) // a tick may be late
+	gained := int64(float64(passed) / 1e9 * rate * l.gain())
+	v.budget = min(v.budget+gained, max(piece*3/2, min(gained, int64(rate*lateFor.Seconds()))))
 	v.last = now
 	sh.changeLayer(g, v, now)
 	if c := &v.choice; c.target != c.layer && l.standing > longStanding {

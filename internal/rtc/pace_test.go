@@ -29,6 +29,7 @@ type lane struct {
 	thin    int           // every thinth picture is discardable; 0: none
 	longest int64         // ns: the longest wait for the network of a packet
 	keys    bool          // the next picture is a key frame
+	turn    time.Duration // of the shard
 
 	newest media.Time // of the pictures sent
 	seen   int64      // when it came to the viewer, Unix ns
@@ -77,7 +78,7 @@ func (e *ear) holds() time.Duration {
 }
 
 func newLane(t *testing.T, rate float64, way time.Duration) *lane {
-	d := &lane{bench: newBench(t, SendPlain), rate: 2.5e6, gop: 50}
+	d := &lane{bench: newBench(t, SendPlain), rate: 2.5e6, gop: 50, turn: catchUpTick}
 	f := h264Format()
 	f.RTXPT, f.NACK, f.Ext.TransportCC = 97, true, 5
 	sel := sdp.Selection{Video: f, Audio: &sdp.Format{Codec: media.Opus, PT: 111, ClockRate: 48000, Framing: sdp.FramingOpus}}
@@ -192,7 +193,7 @@ func (d *lane) run(long time.Duration) {
 		for _, g := range d.sh.groups {
 			d.sh.forward(g)
 		}
-		if d.at%catchUpTick == 0 {
+		if d.at%d.turn == 0 {
 			d.sh.advance(d.sh.now)
 		}
 		d.sh.out.limit = maxRuns
@@ -319,6 +320,24 @@ func TestPaceKeepsSoundEven(t *testing.T) {
 	}
 }
 
+// A shard whose turns are long gives a narrow link as much as it takes all the same.
+func TestPaceBearsLongTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLane(t, 5e6, 20*time.Millisecond)
+		d.turn = 50 * time.Millisecond
+		d.layered(2.5e6, 0.8e6)
+		d.run(5 * time.Second)
+		d.r.rate = 1e6
+		d.run(5 * time.Second)
+		got := d.r.got
+		d.run(20 * time.Second)
+		t.Logf("%.2f Mbit/s", float64(d.r.got-got)*8/20e6)
+		if rate := float64(d.r.got-got) * 8 / 20; rate < 0.8e6 {
+			t.Errorf("%.2f of 1 Mbit/s are used: %+v", rate/1e6, d.v.detail(time.Now().UnixNano()))
+		}
+	})
+}
+
 // A viewer that falls behind its group while another catches up reads on.
 func TestPaceBesideCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -421,6 +440,14 @@ func TestPlayoutFollowsSpread(t *testing.T) {
 		}
 		if got := (&viewer{}).wantedPlayout(g, 1e18); got != smoothly {
 			t.Errorf("not in half-second mode: %06x", got)
+		}
+		late := &viewer{halfSecond: true, pace: pace{late: 1e18 - int64(recovers)}}
+		if got := late.wantedPlayout(g, 1e18); got != playoutDelay(0, 100*time.Millisecond) {
+			t.Errorf("a spread of %s after late pictures: %06x", c.spread, got)
+		}
+		late.choice.layer = 1
+		if got := late.wantedPlayout(g, 1e18); got != playoutDelay(0, c.want) {
+			t.Errorf("a spread of %s in a smaller layer after late pictures: %06x", c.spread, got)
 		}
 	}
 }

@@ -81,11 +81,12 @@ func playoutDelay(least, most time.Duration) uint32 {
 // they held back once.
 //
 // Nothing, too, while pictures come late for the network's sake, and for a while
-// after; a smaller layer comes in time, and is smoothed. Chromium takes late ones for the beat of the stream, and for five seconds
-// shows those that are in time again up to a second late by it, whatever the bound
-// is, but where that is 0. Then it holds pictures back for as long as sound, to
-// which it remembers the network for a minute; what it has summed up by then leads
-// it to the bound at once.
+// after, and never much again. Chromium takes late ones for the beat of the
+// stream, and for five seconds shows those that are in time again up to a second
+// late by it, whatever the bound is, but where that is 0. Then it holds pictures
+// back for as long as sound, to which it remembers the network for a minute; what
+// it has summed up by then leads it to the bound at once. A smaller layer comes in
+// time, and is smoothed as if nothing had been late.
 var (
 	atOnce   = playoutDelay(0, 0)
 	smoothly = playoutDelay(0, 400*time.Millisecond)
@@ -96,16 +97,16 @@ var (
 const recovers = time.Minute
 
 func (v *viewer) wantedPlayout(g *group, now int64) uint32 {
-	past := now - v.pace.late
+	late, past := v.pace.late != 0 && !v.aside(), now-v.pace.late
 	switch {
 	case !v.halfSecond:
 		return smoothly
-	case g.rhythm.even, v.pace.late != 0 && past >= 0 && past < int64(recovers) && !v.aside():
+	case g.rhythm.even, late && past >= 0 && past < int64(recovers):
 		return atOnce
 	}
 	spread, _ := g.rhythm.stray()
 	for _, most := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
-		if time.Duration(spread) <= most/2 || v.pace.late != 0 {
+		if time.Duration(spread) <= most/2 || late {
 			return playoutDelay(0, most)
 		}
 	}
