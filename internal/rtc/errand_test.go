@@ -81,3 +81,30 @@ func TestErrandInVain(t *testing.T) {
 	looks(2*errandAgain, 3, 1)
 	b.sh.leave(v, reason.Kicked)
 }
+
+// What is about to be gone over to is that of the stream's sound even when nobody
+// makes it any more.
+func TestErrandWhoseMakerHasGone(t *testing.T) {
+	b := newPacketBench(t, true)
+	source, err := b.hub.Subscribe(t.Context(), testName)
+	must(t, err)
+	defer source.Close()
+	made, err := b.hub.Publish(opusOf(testName), "test", "")
+	must(t, err)
+	made.MadeOf(source)
+	made.Announce(testVideo, testOpus)
+	b.src.write(b.src.picture(0, true, 3000, b.now)...)
+	v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
+	b.sh.join(v, b.now.UnixNano())
+	b.turn(0)
+	b.src.p.Announce(testVideo, testAAC)
+	r, err := v.session.reader().Variant(t.Context(), live.VariantOpus)
+	must(t, err)
+	b.sh.moves = append(b.sh.moves, move{v, r, b.now.Add(movePatience).UnixNano()})
+	made.Close(reason.ClosedByPeer)
+	b.sh.moveOn(b.now.UnixNano())
+	if len(b.sh.moves) == 0 && b.sh.groups[v.packets].inVain == 0 { // it waits for it, or for another try
+		t.Fatal("it is taken for one that hears the stream")
+	}
+	b.sh.leave(v, reason.Kicked)
+}
