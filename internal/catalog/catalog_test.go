@@ -140,7 +140,7 @@ func TestTwoNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { ended <- two.Run(ctx) }()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for two.Snapshot().Domain("push.example.com") != nil || two.Snapshot().Domain("play.example.com").Status != catalog.Offline {

@@ -414,7 +414,7 @@ func TestSupplierProcess(t *testing.T) {
 	c, adts := read(t, "he1.aac", nil)
 	room := newRoom(FindFFmpeg())
 	source := room.publish(t, c.track)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := room.hub.Subscribe(ctx, variantName)
 	if err != nil {
