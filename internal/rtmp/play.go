@@ -61,19 +61,7 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 	}}
 	w.Opus = takes(c.about, flv.FourCC(media.Opus)) || a.argument("audio") == "opus"
 	w.OnlyArguments(a.argument("onlyaudio"), a.argument("onlyvideo"))
-	waiting, cancel := context.WithTimeout(ctx, c.server.config.StartTimeout)
-	defer cancel()
-	source, _, err := c.server.admission.Play(waiting, w.Request, "")
-	if err != nil {
-		return fmt.Errorf("admit viewer: %w", err)
-	}
-	video, audio := source.Tracks()
-	set, err := c.choose(w.Wanted(video), w.Wanted(audio), a.argument("enhanced") == "1")
-	if err != nil {
-		source.Close()
-		return err
-	}
-	f, err := set.Join(ctx, w, source)
+	set, f, err := c.join(ctx, w, a.argument("enhanced") == "1")
 	if err != nil {
 		return err
 	}
@@ -83,6 +71,26 @@ func (c *conn) play(ctx context.Context, cmd command) error {
 	}
 	c.player = &player{set: set, feed: f, wish: w}
 	return nil
+}
+
+// join waits for the stream, for as long as the player stays.
+func (c *conn) join(ctx context.Context, w feed.Wish, enhanced bool) (*feed.Set, *feed.Feed, error) {
+	ctx, end := c.net.whileThere(ctx)
+	defer end()
+	waiting, cancel := context.WithTimeout(ctx, c.server.config.StartTimeout)
+	defer cancel()
+	source, _, err := c.server.admission.Play(waiting, w.Request, "")
+	if err != nil {
+		return nil, nil, fmt.Errorf("admit viewer: %w", err)
+	}
+	video, audio := source.Tracks()
+	set, err := c.choose(w.Wanted(video), w.Wanted(audio), enhanced)
+	if err != nil {
+		source.Close()
+		return nil, nil, err
+	}
+	f, err := set.Join(ctx, w, source)
+	return set, f, err
 }
 
 // choose returns the feeds that the player can decode the streams of. One that
