@@ -19,6 +19,14 @@ func Argument(query, name string) string {
 	return ""
 }
 
+// HasArgument says whether there is such an argument, though it be empty.
+func HasArgument(query, name string) bool {
+	for range arguments(query, name) {
+		return true
+	}
+	return false
+}
+
 // Tracks returns the arguments track of a query, of which there may be several, as
 // if they were one.
 func Tracks(query string) string {

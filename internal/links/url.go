@@ -44,7 +44,7 @@ func URL(d *catalog.Domain, raw string, o Order) (string, error) {
 		return "", errors.New("read URL: want scheme://host/path")
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
 		return "", errors.New("read URL: has a fragment, which no server gets to see")
-	case catalog.Argument(u.RawQuery, sign.Param) != "":
+	case catalog.HasArgument(u.RawQuery, sign.Param):
 		return "", errors.New("read URL: is signed already")
 	case d.Auth.PrimaryKey == "":
 		return "", fmt.Errorf("domain %q has no key to sign with", d.Name)

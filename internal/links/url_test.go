@@ -41,6 +41,7 @@ func TestURLRefusals(t *testing.T) {
 		"rtmp://h/a/b#c":              "fragment",
 		"rtmp://h/a/b#":               "fragment",
 		"rtmp://h/a/b?auth_key=1":     "signed already",
+		"rtmp://h/a/b?auth_key=":      "signed already",
 		"rtmp://h/a/b?x=1?auth_key=1": "signed already",
 		"rtmp://h/%zz":                "read URL",
 	} {

@@ -23,8 +23,8 @@ func (h *Hub) AwaitPublish(ctx context.Context, n Name, proto, remote string) (*
 		if !errors.Is(err, ErrTaken) {
 			return p, err
 		}
-		rest, gone := h.silenceLeft(n, asked)
-		if rest <= 0 {
+		rest, gone, lives := h.silenceLeft(n, asked)
+		if lives {
 			return nil, err
 		}
 		t := time.NewTimer(rest)
@@ -42,22 +42,23 @@ func (h *Hub) AwaitPublish(ctx context.Context, n Name, proto, remote string) (*
 // lookAgain is how often a publisher is looked at for signs of life.
 const lookAgain = 50 * time.Millisecond
 
-// silenceLeft returns how long to wait before n is worth another try, and what
-// is closed when it is before: 0 when its publisher has shown that it lives.
-func (h *Hub) silenceLeft(n Name, asked int64) (time.Duration, <-chan struct{}) {
+// silenceLeft returns how long to wait before n is worth another try, which is no
+// time where its publisher has gone meanwhile, and what is closed when it is
+// before. lives says that its publisher has shown that it does.
+func (h *Hub) silenceLeft(n Name, asked int64) (rest time.Duration, gone <-chan struct{}, lives bool) {
 	h.mu.Lock()
 	s := h.streams[n]
 	h.mu.Unlock()
 	if s == nil {
-		return lookAgain, nil
+		return 0, nil, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.publisher == nil {
-		return lookAgain, nil
+		return 0, nil, false
 	}
 	if s.publisher.heard > asked+int64(grace) {
-		return 0, nil
+		return 0, nil, true
 	}
-	return lookAgain, s.publisher.done
+	return lookAgain, s.publisher.done, false
 }

@@ -22,8 +22,10 @@ import (
 const (
 	// errandPatience bounds the wait for a variant.
 	errandPatience = live.StartWait
-	// errandAgain is the time from an errand that brought nothing to the next.
+	// errandAgain is the time from an errand that brought nothing to the next, which
+	// doubles with each that brings nothing, up to maxAgain times.
 	errandAgain = 5 * time.Second
+	maxAgain    = 4
 )
 
 // errand fetches readers of one variant for viewers of one group. The shard's but
@@ -81,10 +83,16 @@ func (sh *shard) suit(g *group, now int64) {
 		}
 	}
 	past := now - g.inVain
-	if source != g.source || g.inVain != 0 && (past < 0 || past >= int64(errandAgain)) {
-		g.source, g.inVain = source, 0
-		sh.fetch(g.viewers, source)
+	switch {
+	case source != g.source:
+		g.source, g.again = source, 0
+	case g.inVain != 0 && (past < 0 || past >= int64(errandAgain)<<g.again):
+		g.again = min(g.again+1, maxAgain)
+	default:
+		return
 	}
+	g.inVain = 0
+	sh.fetch(g.viewers, source)
 }
 
 // inVain notes that v has got nothing to go over to. It is sent for again, as are
@@ -184,6 +192,7 @@ func (sh *shard) brought(e *errand, now int64) {
 		case r == nil:
 			sh.inVain(v, now)
 		default:
+			sh.groups[v.packets].again = 0
 			sh.moves = append(sh.moves, move{viewer: v, reader: r, until: now + int64(movePatience)})
 		}
 	}

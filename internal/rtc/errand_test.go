@@ -12,7 +12,7 @@ import (
 	"millrace/internal/wire/sdp"
 )
 
-// fickle is toOpus that fails first, and then ends what it makes when it is told to.
+// fickle is toOpus that fails twice, and then ends what it makes when it is told to.
 type fickle struct {
 	toOpus
 	tries atomic.Int32
@@ -21,9 +21,9 @@ type fickle struct {
 
 func (s *fickle) Supply(ctx context.Context, n live.Name) error {
 	switch s.tries.Add(1) {
-	case 1:
+	case 1, 2:
 		return errors.New("no converter")
-	case 2:
+	case 3:
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
@@ -62,7 +62,9 @@ func TestErrandInVain(t *testing.T) {
 	}
 	looks(0, 1, 0)
 	looks(errandAgain-1, 1, 0)
-	looks(errandAgain, 2, 1)
+	looks(errandAgain, 2, 0)
+	looks(3*errandAgain-1, 2, 0)
+	looks(3*errandAgain, 3, 1)
 	close(sup.end)
 	select {
 	case <-b.sh.moves[0].reader.Ended():
@@ -73,12 +75,12 @@ func TestErrandInVain(t *testing.T) {
 	if len(b.sh.moves) != 0 || v.session.reader() != own {
 		t.Fatalf("%d about to go over, it reads %q", len(b.sh.moves), v.session.reader().Name())
 	}
-	b.turn(errandAgain)
+	b.turn(3 * errandAgain)
 	if v.session.gone.Load() {
 		t.Fatal("it has to go")
 	}
-	looks(2*errandAgain-1, 2, 0)
-	looks(2*errandAgain, 3, 1)
+	looks(4*errandAgain-1, 3, 0)
+	looks(4*errandAgain, 4, 1)
 	b.sh.leave(v, reason.Kicked)
 }
 

@@ -21,6 +21,7 @@ type group struct {
 	// the viewers were looked at for.
 	audio, source *media.Track
 	inVain        int64      // Unix ns of when what a viewer was to go over to could last not be had; 0: never
+	again         int        // how often it was sent for again since
 	heard         media.Time // of the latest sound that a viewer had heard when it came here from another log
 	missed        int64      // number of a picture packet that the log lacks and a viewer asked for, or nothing
 	offset        int64      // capture clock: Unix ns of stream time 0; 0: not known

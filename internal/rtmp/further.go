@@ -34,9 +34,10 @@ type furtherTrack struct {
 	audio     flv.AudioTrack
 	publisher *live.Publisher
 	intake    *intake.Intake
-	scripts   [][]byte // that go with its next picture
-	left      bool     // out: it has no stream, or none any more
-	shared    bool     // what is written now was counted for another stream
+	scripts   [][]byte   // that go with its next picture
+	left      bool       // out: it has no stream, or none any more
+	latest    media.Time // raw decode time
+	shared    bool       // what is written now was counted for another stream
 }
 
 // close ends what is published.
@@ -127,7 +128,7 @@ func (in *ingest) takeFurther(kind media.Kind, part flv.Body, timestamp uint32, 
 	switch {
 	case f != nil:
 		in.place(f, timestamp)
-		in.date(f, now)
+		in.date(f, &t.latest, now)
 		f.Scripts, t.scripts = t.scripts, nil
 		t.write(f, now)
 	case part.Kind == flv.BodyConfig:

@@ -24,7 +24,7 @@ type ingest struct {
 
 	clock   timeline.Unroller
 	capture live.CaptureClock // of all tracks
-	latest  media.Time        // raw; of what it knows
+	latest  [2]media.Time     // raw decode times of the first tracks
 	video   flv.VideoTrack
 	audio   flv.AudioTrack
 	further further
@@ -105,7 +105,7 @@ func (in *ingest) take(kind media.Kind, part flv.Body, timestamp uint32, now tim
 	if kind == media.Video {
 		in.further.say(f.Scripts)
 	}
-	in.date(f, now)
+	in.date(f, &in.latest[kind], now)
 	in.share(f, now)
 	return in.Write(f, now)
 }
@@ -146,18 +146,19 @@ func (in *ingest) place(f *media.Frame, timestamp uint32) {
 	f.PTS += at
 }
 
-// setBack is how far the publisher's clock may go back before its capture times
-// are told anew.
-const setBack = media.Time(10 * time.Second)
+// setBack is how far a track's times may go back before capture times are told
+// anew: as far as they are held, not taken for those of another clock.
+const setBack = media.Time(time.Second)
 
 // date says when a frame was captured, where there are further tracks. Streams that
 // tell it by themselves do so by what each holds, pictures that are sent ahead of
-// their time or not, and tracks of two of them would not be in step.
-func (in *ingest) date(f *media.Frame, now time.Time) {
-	if f.PTS < in.latest-setBack {
+// their time or not, and tracks of two of them would not be in step. latest is
+// where the frame's track stood; a publisher that starts again does so track by track.
+func (in *ingest) date(f *media.Frame, latest *media.Time, now time.Time) {
+	if f.DTS < *latest-setBack {
 		in.capture = live.CaptureClock{}
 	}
-	in.latest = f.PTS
+	*latest = f.DTS
 	offset := in.capture.Estimate(f.PTS, media.Nanos(now))
 	if in.further.count > 0 {
 		f.Capture = int64(f.PTS) + offset

@@ -152,7 +152,7 @@ func TestFurtherTracksAreInStep(t *testing.T) {
 		r, err := hub.Subscribe(t.Context(), name)
 		must(t, err)
 		defer r.Close()
-		for part, base := range []time.Duration{began + 10*step, 0} {
+		for part, base := range []time.Duration{began + 10*step, 0, 20 * time.Second, 12 * time.Second} {
 			for i := range 50 {
 				send(base + time.Duration(i)*step)
 			}
