@@ -274,6 +274,7 @@ func TestPulled(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-p.Done()
+		synctest.Wait() // the name is free a moment later
 		if err := w.door.Fetch(p.Name()); err == nil {
 			t.Error("fetched again")
 		}
