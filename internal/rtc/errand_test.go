@@ -87,14 +87,7 @@ func TestErrandInVain(t *testing.T) {
 // What is about to be gone over to is that of the stream's sound even when nobody
 // makes it any more.
 func TestErrandWhoseMakerHasGone(t *testing.T) {
-	b := newPacketBench(t, true)
-	source, err := b.hub.Subscribe(t.Context(), testName)
-	must(t, err)
-	defer source.Close()
-	made, err := b.hub.Publish(opusOf(testName), "test", "")
-	must(t, err)
-	made.MadeOf(source)
-	made.Announce(testVideo, testOpus)
+	b, _, made := newVariantBench(t)
 	b.src.write(b.src.picture(0, true, 3000, b.now)...)
 	v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
 	b.sh.join(v, b.now.UnixNano())

@@ -24,14 +24,7 @@ func opusOf(n live.Name) live.Name {
 // A viewer that goes over to another log of its stream goes on with the picture
 // after the one it was sent last, whichever of the logs is ahead.
 func TestMoveGoesOnWithTheNextPicture(t *testing.T) {
-	b := newPacketBench(t, true)
-	source, err := b.hub.Subscribe(t.Context(), testName)
-	must(t, err)
-	defer source.Close()
-	made, err := b.hub.Publish(opusOf(testName), "test", "")
-	must(t, err)
-	made.MadeOf(source)
-	made.Announce(testVideo, testOpus)
+	b, source, made := newVariantBench(t)
 	send := func(at time.Duration, key bool) {
 		b.src.write(b.src.picture(at, key, 3000, b.now.Add(at))...)
 		b.turn(at)
@@ -268,14 +261,7 @@ func TestOtherAAC(t *testing.T) {
 // A viewer whose network takes less than the stream goes on at its pace in the log
 // that it goes over to.
 func TestMoveKeepsPace(t *testing.T) {
-	b := newPacketBench(t, true)
-	source, err := b.hub.Subscribe(t.Context(), testName)
-	must(t, err)
-	defer source.Close()
-	made, err := b.hub.Publish(opusOf(testName), "test", "")
-	must(t, err)
-	made.MadeOf(source)
-	made.Announce(testVideo, testOpus)
+	b, source, made := newVariantBench(t)
 	b.src.write(b.src.picture(0, true, 3000, b.now)...)
 	v := b.viewer(sdp.Selection{Video: h264Format(), Audio: opusFormat()})
 	b.sh.join(v, b.now.UnixNano())
@@ -376,17 +362,25 @@ func TestMoveHearsNothingTwice(t *testing.T) {
 	}
 }
 
-// However many wait to go over, a turn of the shard looks at some of them, and at
-// all of them in turn.
-func TestMovesTakeTurns(t *testing.T) {
+// newVariantBench returns a bench whose stream has a variant in Opus, what that is
+// made of, and who makes it.
+func newVariantBench(t *testing.T) (*bench, *live.Reader, *live.Publisher) {
+	t.Helper()
 	b := newPacketBench(t, true)
 	source, err := b.hub.Subscribe(t.Context(), testName)
 	must(t, err)
-	defer source.Close()
+	t.Cleanup(source.Close)
 	made, err := b.hub.Publish(opusOf(testName), "test", "")
 	must(t, err)
 	made.MadeOf(source)
 	made.Announce(testVideo, testOpus)
+	return b, source, made
+}
+
+// However many wait to go over, a turn of the shard looks at some of them, and at
+// all of them in turn.
+func TestMovesTakeTurns(t *testing.T) {
+	b, _, _ := newVariantBench(t)
 	b.src.write(b.src.picture(0, true, 3000, b.now)...)
 	var viewers []*viewer
 	for range 2*movesAtOnce + 1 {

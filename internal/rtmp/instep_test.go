@@ -25,6 +25,22 @@ type tracks struct {
 	in *ingest
 }
 
+// begin publishes two tracks of each kind to a hub that makes pairs of them.
+func begin(t *testing.T) (*live.Hub, live.Name, tracks) {
+	t.Helper()
+	hub := live.NewHub(live.Options{})
+	hub.AddSupplier(pair.NewSupplier(hub, slog.New(slog.DiscardHandler)))
+	name := live.Name{Domain: "d", App: "live", Stream: "s"}
+	p, err := hub.Publish(name, "test", "")
+	must(t, err)
+	s := tracks{t, newIngest(p, NewMetrics(prometheus.NewRegistry()), func() {})}
+	s.configure(small, 0)
+	s.configure(stereo, 0)
+	s.configure(large, 1)
+	s.configure(stereo, 1)
+	return hub, name, s
+}
+
 // configure sends the parameters of a track.
 func (s tracks) configure(tr *media.Track, number byte) {
 	s.t.Helper()
@@ -61,18 +77,9 @@ func (s tracks) send(kind media.Kind, at time.Duration, number, packet, composit
 // their stream.
 func TestFurtherTracksAreDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := live.NewHub(live.Options{})
+		hub, name, s := begin(t)
 		defer hub.Close()
-		hub.AddSupplier(pair.NewSupplier(hub, slog.New(slog.DiscardHandler)))
-		name := live.Name{Domain: "d", App: "live", Stream: "s"}
-		p, err := hub.Publish(name, "test", "")
-		must(t, err)
-		s := tracks{t, newIngest(p, NewMetrics(prometheus.NewRegistry()), func() {})}
 		defer s.in.close(reason.ClosedByPeer)
-		s.configure(small, 0)
-		s.configure(stereo, 0)
-		s.configure(large, 1)
-		s.configure(stereo, 1)
 		nal := append([]byte{0, 0, 0, byte(len(idr))}, idr...)
 		round := func() {
 			for number := range byte(2) {
@@ -118,18 +125,9 @@ func TestFurtherTracksAreDescribed(t *testing.T) {
 // were sent, also where the publisher's clock starts again.
 func TestFurtherTracksAreInStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := live.NewHub(live.Options{})
+		hub, name, s := begin(t)
 		defer hub.Close()
-		hub.AddSupplier(pair.NewSupplier(hub, slog.New(slog.DiscardHandler)))
-		name := live.Name{Domain: "d", App: "live", Stream: "s"}
-		p, err := hub.Publish(name, "test", "")
-		must(t, err)
-		s := tracks{t, newIngest(p, NewMetrics(prometheus.NewRegistry()), func() {})}
 		defer s.in.close(reason.ClosedByPeer)
-		s.configure(small, 0)
-		s.configure(stereo, 0)
-		s.configure(large, 1)
-		s.configure(stereo, 1)
 		const step, shown = 40 * time.Millisecond, 80 // ms that pictures of the first track are shown later
 		sent := 0
 		send := func(at time.Duration) {
